@@ -1,0 +1,267 @@
+"""Frozen values that travel between the steps. A leaf: it imports nothing of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, NoReturn, Protocol
+
+Severity = Literal["critical", "error", "warning", "note"]
+AttestationMode = Literal["required", "best-effort", "off"]
+
+
+class Secret:
+    """A token that no formatting, logging, serialising or pickling shows.
+
+    It is not a ``str`` on purpose: only ``reveal()`` gives the text, and that call is easy to
+    grep for and stands only where bytes go to the wire.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text. Call it only where the text goes to the wire."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "<secret>"
+
+    def __str__(self) -> str:
+        return "<secret>"
+
+    def __format__(self, _spec: str) -> str:
+        return "<secret>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is never pickled or copied to another process")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something the user should know: an error that stopped the run, or a remark beside it.
+
+    ``facts`` holds JSON values only and never a secret. ``docs`` is ``docs/errors.md#<code>``.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    facts: Mapping[str, object] = field(default_factory=dict)
+    hint: str = ""
+
+    @property
+    def docs(self) -> str:
+        """Where this code is explained."""
+        return f"docs/errors.md#{self.code}"
+
+
+@dataclass(frozen=True)
+class Persona:
+    """Who a rehearsal plays: the claims of an ID token and the publisher they prove.
+
+    ``claims`` has everything but ``aud``, ``iat``, ``nbf``, ``exp`` and ``jti``, which the
+    issuer adds to each token. ``publisher`` is the PEP 740 publisher object.
+    """
+
+    claims: Mapping[str, object]
+    publisher: Mapping[str, str | None]
+
+    @property
+    def issuer(self) -> str:
+        """The ``iss`` claim."""
+        return str(self.claims["iss"])
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who this run is, read from an ID token whose claims were checked locally.
+
+    ``publisher`` is the PEP 740 publisher object (``kind``, ``repository``, ...); ``register``
+    holds the values as they are typed into the index's form for a trusted publisher.
+    """
+
+    provider: str
+    issuer: str
+    claims: Mapping[str, object]
+    publisher: Mapping[str, str | None]
+    register: Mapping[str, str]
+
+    @property
+    def label(self) -> str:
+        """One line a person recognises, such as ``octo-org/widget, release.yml``."""
+        return ", ".join(v for k, v in self.publisher.items() if v and k != "kind")
+
+
+@dataclass(frozen=True)
+class Dist:
+    """A distribution file, read once: ``size`` in bytes, ``sha256`` in lowercase hex.
+
+    ``project`` is the PEP 503 normalized name, ``version`` the PEP 440 normalized version,
+    ``form`` the metadata fields of the upload form as ordered pairs (core metadata 1.0-2.5).
+    """
+
+    path: Path
+    project: str
+    version: str
+    kind: Literal["sdist", "wheel"]
+    size: int
+    sha256: str
+    form: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def filename(self) -> str:
+        """The name the index will show."""
+        return self.path.name
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A file as an index lists it (PEP 691): ``sha256`` may be missing on foreign indexes."""
+
+    filename: str
+    url: str
+    sha256: str | None
+    provenance_url: str | None
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One file on one index: to upload, there already, or the name is taken by other content."""
+
+    dist: Dist
+    state: Literal["new", "identical", "conflict"]
+    listed: Listed | None = None
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What a signing certificate says; ``claims`` by Fulcio's names, times in ISO 8601 UTC."""
+
+    san: str
+    issuer: str
+    serial: str
+    not_before: str
+    not_after: str
+    claims: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What one verified attestation proves. Times in seconds since the epoch."""
+
+    predicate_type: str
+    log_index: int
+    integrated_time: int
+    certificate: Certificate
+
+
+@dataclass(frozen=True)
+class Attested(Proof):
+    """A verified PEP 740 attestation of ``dist``; ``json`` is the object as uploaded."""
+
+    dist: Dist
+    json: str
+
+
+UploadStatus = Literal["uploaded", "already-there", "failed", "not-tried"]
+ArrivalState = Literal["verified", "not-visible-yet", "unattested", "different", "not-checked"]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """What became of one file on one index."""
+
+    status: UploadStatus
+    url: str | None = None
+    provenance_url: str | None = None
+    arrival: ArrivalState = "not-checked"
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class UploadToken:
+    """An index's short-lived API token; ``expires`` in seconds since the epoch."""
+
+    secret: Secret
+    expires: int
+
+
+class Mark(Protocol):
+    """Records what became of a file; the keywords are fields of ``Placed``."""
+
+    def __call__(self, dist: Dist, **changes: object) -> None:
+        """Record it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a run; ``requests`` counts HTTP requests sent meanwhile."""
+
+    name: str
+    status: Literal["done", "failed", "skipped"]
+    seconds: float
+    requests: int
+
+
+@dataclass(frozen=True)
+class Target:
+    """One index of a run and how attestations are handled there; ``why`` in a sentence."""
+
+    name: str
+    upload_url: str
+    attestations: AttestationMode
+    why: str
+
+
+@dataclass
+class Run:
+    """What is known of a run so far. The report is written from it, however the run ends.
+
+    The one mutable value: the pipeline fills it, ``placed`` by index name, then by filename;
+    ``attested`` by filename.
+    """
+
+    provider: str
+    rehearsal: bool
+    started: datetime
+    finished: datetime | None = None
+    exit_code: int = 0
+    tag: str | None = None
+    identity: Identity | None = None
+    targets: tuple[Target, ...] = ()
+    dists: tuple[Dist, ...] = ()
+    attested: dict[str, Attested] = field(default_factory=dict)
+    placed: dict[str, dict[str, Placed]] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+
+class Reporter(Protocol):
+    """How a run speaks while it goes on. Steps get one; ``publisher.report`` has the faces."""
+
+    def step(self, name: str, doing: str) -> AbstractContextManager[None]:
+        """Announce a step; leaving it by an exception shows it as failed."""
+        ...
+
+    def say(self, text: str) -> None:
+        """One line of what is happening."""
+        ...
+
+    def detail(self, text: str) -> None:
+        """One line that only who asks for more wants to see, such as a build's own output."""
+        ...
+
+    def finding(self, finding: Finding) -> None:
+        """A remark for the user; the run goes on."""
+        ...
+
+    def progress(self, label: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+        """A bar over ``total`` units; the callable advances it and is thread-safe."""
+        ...
