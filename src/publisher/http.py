@@ -1,0 +1,216 @@
+"""One way to the network: timeouts, size caps, typed retries, no redirects.
+
+``requests`` lives here and nowhere else; Sigstore's clients get their sessions from here too.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+from urllib.parse import urlsplit
+
+import requests
+
+import publisher
+from publisher.models import Secret
+from publisher.transport import BLOCK, LOST, Adapter, Login, Patience, explain, no_login
+
+ANSWER_CAP = 64 << 20  # the largest project listings are some ten MB
+
+
+class NetworkError(Exception):
+    """No usable answer: ``url`` and a ``reason`` for people. Steps say what that means."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"{reason} ({url})")
+        self.url, self.reason = url, reason
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer, read whole and capped."""
+
+    url: str
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json_object(self) -> dict[str, object]:
+        """Return the body as a JSON object; raise ``ValueError`` if it is anything else."""
+        value = json.loads(self.body)
+        if not isinstance(value, dict):
+            raise ValueError("not a JSON object")
+        return value
+
+    def without(self, *secrets: Secret) -> Answer:
+        """The same, should the other side have sent our own secrets back to us."""
+        body = self.body
+        for secret in secrets:
+            body = body.replace(secret.reveal().encode(), b"<secret>")
+        return replace(self, body=body)
+
+    def facts(self) -> dict[str, object]:
+        """What a person needs to see of an answer that was not expected."""
+        return {
+            "url": self.url,
+            "status": self.status,
+            "content_type": self.headers.get("Content-Type", ""),
+            "answer": self.body[:600].decode("utf-8", "replace"),
+        }
+
+
+def answer_in(error: BaseException | None) -> Answer | None:
+    """The answer that made a library of ours raise, if there was one."""
+    response = error.response if isinstance(error, requests.HTTPError) else None
+    if response is None:
+        return None
+    headers = response.headers
+    return Answer(response.url, response.status_code, response.reason, headers, response.content)
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the host of ``url`` is this machine (127.0.0.0/8, ::1 or localhost)."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def carries_secrets(url: str) -> bool:
+    """Whether a secret may be sent to ``url``: https, or plain http to this machine."""
+    return urlsplit(url).scheme == "https" or is_loopback(url)
+
+
+class Body(Protocol):
+    """A body that is read in blocks; for a retry ``requests`` also calls ``tell`` and ``seek``."""
+
+    content_type: str
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[bytes]: ...
+
+
+class Http:
+    """The requests of one run. Thread-safe: each thread has its own sessions.
+
+    Args:
+        ca: A PEM file with the TLS roots of a rehearsal; ``None`` for the system's.
+        notice: Told of every retry.
+    """
+
+    def __init__(
+        self,
+        *,
+        ca: Path | None = None,
+        notice: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.requests = 0
+        self._ca, self._notice = ca, notice
+        self._lock = threading.Lock()
+        self._local = threading.local()
+        self._sessions: list[requests.Session] = []
+
+    def session(self, url: str, *, retry: bool = True) -> requests.Session:
+        """This thread's session for ``url``; this machine is never asked through a proxy.
+
+        ``retry=False`` is for requests that must not be repeated.
+        """
+        direct = is_loopback(url)
+        name = f"{retry=} {direct=}"
+        session: requests.Session | None = getattr(self._local, name, None)
+        if session is None:
+            session = self._make_session(retry, direct)
+            setattr(self._local, name, session)
+            with self._lock:
+                self._sessions.append(session)
+        return session
+
+    def _make_session(self, retry: bool, direct: bool) -> requests.Session:
+        patience = Patience.of(self._notice, tries=4 if retry else 0)
+        session = requests.Session()
+        session.max_redirects = 0
+        session.trust_env = not direct
+        session.auth = no_login
+        session.headers["User-Agent"] = f"attested-publisher/{publisher.__version__}"
+        if self._ca:
+            session.verify = str(self._ca)
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, Adapter(patience, self._add))
+        return session
+
+    def _add(self, n: int) -> None:
+        with self._lock:
+            self.requests += n
+
+    def close(self) -> None:
+        """Close every connection of every thread."""
+        for session in self._sessions:
+            session.close()
+
+    def get(self, url: str, *, accept: str = "application/json") -> Answer:
+        """GET without any secret; retried. Raises ``NetworkError``."""
+        return self._ask("GET", url, headers={"Accept": accept})
+
+    def post_json(self, url: str, payload: Mapping[str, Secret]) -> Answer:
+        """POST secrets as a JSON object, once. Raises ``NetworkError``."""
+        body = json.dumps({k: v.reveal() for k, v in payload.items()})
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        answer = self._ask("POST", url, retry=False, secret=True, data=body, headers=headers)
+        return answer.without(*payload.values())
+
+    def post_stream(self, url: str, body: Body, token: Secret) -> Answer:
+        """POST a body with Basic ``__token__``; retried, so it must be idempotent."""
+        headers = {"Accept": "application/json", "Content-Type": body.content_type}
+        login = Login(token)
+        answer = self._ask("POST", url, secret=True, data=body, headers=headers, auth=login)
+        return answer.without(token)
+
+    def download(self, url: str, into: BinaryIO, cap: int) -> None:
+        """GET at most ``cap`` bytes into a file. Raises ``NetworkError``."""
+        with self._open("GET", url, headers={"Accept": "*/*"}) as response:
+            if response.status_code != 200:
+                raise NetworkError(url, f"answered {response.status_code}")
+            into.writelines(_blocks(response, url, cap))
+
+    def _ask(self, method: str, url: str, **options: Any) -> Answer:
+        with self._open(method, url, **options) as response:
+            body = b"".join(_blocks(response, url, ANSWER_CAP))
+            return Answer(url, response.status_code, response.reason, response.headers, body)
+
+    def _open(
+        self, method: str, url: str, *, retry: bool = True, secret: bool = False, **options: Any
+    ) -> requests.Response:
+        if secret and not carries_secrets(url):
+            raise NetworkError(url, "a secret is only sent over https")
+        if self._ca:  # requests lets REQUESTS_CA_BUNDLE beat the session's own setting
+            options["verify"] = str(self._ca)
+        try:
+            return self.session(url, retry=retry).request(
+                method,
+                url,
+                allow_redirects=False,
+                stream=True,
+                **options,
+            )
+        except LOST as error:
+            raise NetworkError(url, explain(error)) from error
+
+
+def _blocks(response: requests.Response, url: str, cap: int) -> Iterator[bytes]:
+    """The body in blocks; more than ``cap`` bytes or a broken-off body is an error."""
+    read = 0
+    try:
+        for block in response.iter_content(BLOCK):
+            read += len(block)
+            if read > cap:
+                raise NetworkError(url, f"the answer is larger than {cap} bytes")
+            yield block
+    except LOST as error:
+        raise NetworkError(url, explain(error)) from error
