@@ -1,0 +1,116 @@
+"""What one row of the table of options is; the table itself is ``publisher.options``. A leaf."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Literal, TypeVar, get_args, get_type_hints
+
+Kind = Literal["bool", "choice", "path", "integer", "seconds", "text"]
+Group = Literal["What", "Where and as whom", "How", "The world", "What you see"]
+"""The titles of the help, in their order."""
+
+T = TypeVar("T")
+
+FACES = frozenset({"github", "gitlab"})
+NO_FACE: frozenset[str] = frozenset()
+
+_KINDS: Mapping[object, Kind] = {
+    bool: "bool",
+    int: "integer",
+    float: "seconds",
+    Path: "path",
+    str: "text",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One option as all its readers see it.
+
+    ``name`` is the word itself (``dry-run``), ``attribute`` the field of ``Options``. A
+    ``decisive`` option decides what is trusted or whether anything is published, so it is never
+    read from pyproject.toml. ``faces`` offer it as an input; ``line_only`` options exist on the
+    command line only. ``aliases`` are other spellings of a choice, matched in any case.
+    """
+
+    group: Group
+    help: str
+    decisive: bool = False
+    choices: tuple[str, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    metavar: str = ""
+    short: str = ""
+    repeatable: bool = False
+    positional: bool = False
+    bounds: tuple[float, float] = (0, float("inf"))
+    commands: tuple[str, ...] = ("publish",)
+    faces: frozenset[str] = FACES
+    line_only: bool = False
+    attribute: str = ""
+    kind: Kind = "text"
+    default: object = None
+
+    @property
+    def name(self) -> str:
+        """The option's word: ``dry-run``."""
+        return self.attribute.replace("_", "-")
+
+    @property
+    def flag(self) -> str:
+        """As on the command line: ``--dry-run``, or ``PATH`` for the positional one."""
+        return self.metavar if self.positional else f"--{self.name}"
+
+    @property
+    def variable(self) -> str | None:
+        """As in the environment: ``PUBLISHER_DRY_RUN``; ``None`` where there is none."""
+        return None if self.line_only else f"PUBLISHER_{self.attribute.upper()}"
+
+    @property
+    def switch(self) -> bool:
+        """Whether the flag stands alone: booleans that are false unless asked for."""
+        return self.kind == "bool" and self.default is False
+
+    @property
+    def accepted(self) -> str:
+        """What values are read, in words."""
+        low, high = self.bounds
+        if self.kind == "choice":
+            return ", ".join((*self.choices, *self.aliases))
+        if self.kind == "integer":
+            return f"a whole number from {low:.0f} to {high:.0f}"
+        words = {
+            "bool": "true, false, yes, no, 1, 0",
+            "path": "a path",
+            "seconds": f"a number of seconds, at least {low:g}",
+            "text": "a text that is not empty",
+        }
+        return words[self.kind]
+
+
+def option(default: T, row: Row) -> T:
+    """A field of ``Options``; its annotation gives the kind, and a Literal the choices."""
+    return field(default=default, metadata={"row": row})
+
+
+def rows_of(table: type) -> tuple[Row, ...]:
+    """The rows of a dataclass whose fields are made by ``option``, in their order."""
+    hints = get_type_hints(table)
+    return tuple(
+        _typed(replace(f.metadata["row"], attribute=f.name, default=f.default), hints[f.name])
+        for f in fields(table)
+    )
+
+
+def _typed(row: Row, hint: object) -> Row:
+    """Fill in what the annotation says: ``X | None`` and ``tuple[X, ...]`` are about ``X``."""
+    parts = [part for part in get_args(hint) if part not in (type(None), Ellipsis)]
+    if len(parts) == 1:
+        return _typed(row, parts[0])
+    choices = row.choices or tuple(str(part) for part in parts)
+    if choices:
+        metavar = row.metavar or "|".join(choices)
+        return replace(row, kind="choice", choices=choices, metavar=metavar)
+    kind = _KINDS[hint]
+    return replace(row, kind=kind, metavar=row.metavar or ("BOOL" if kind == "bool" else "TEXT"))

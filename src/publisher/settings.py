@@ -1,0 +1,251 @@
+"""Read the options: command line beats environment beats pyproject.toml beats default."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from publisher.errors import (
+    InvalidOption,
+    InvalidValue,
+    SettingNotAllowedHere,
+    UnknownSetting,
+    UsageError,
+)
+from publisher.options import COMMANDS, Options, rows
+from publisher.rows import Row
+from publisher.usage import Parser
+
+PREFIX = "PUBLISHER_"
+FOREIGN = ("TWINE_", "UV_PUBLISH_")
+BOOLEANS: Mapping[str, bool] = {
+    **dict.fromkeys(("true", "yes", "1"), True),
+    **dict.fromkeys(("false", "no", "0"), False),
+}
+
+
+class Setting(NamedTuple):
+    """The texts that one source gives to one option."""
+
+    row: Row
+    source: str
+    texts: tuple[str, ...]
+
+
+def resolve(argv: Sequence[str], env: Mapping[str, str], pyproject: Path) -> tuple[str, Options]:
+    """Return the command and its options.
+
+    With ``--help`` or ``--version`` nothing else is read: the options say only that.
+
+    Args:
+        argv: The arguments, without the program.
+        env: The environment; an empty variable counts as unset.
+        pyproject: The pyproject.toml of the current folder, which need not exist.
+
+    Raises:
+        InvalidOption: The command line has an option or command that we don't have.
+        UnknownSetting: The environment or pyproject.toml has a setting that we don't have.
+        SettingNotAllowedHere: A decisive option stands in pyproject.toml.
+        InvalidValue: A value, or pyproject.toml itself, can't be read.
+    """
+    command, line = _command_line(argv, pyproject.parent)
+    asked: dict[str, Any] = {
+        s.row.attribute: True for s in line if s.row.attribute in ("help", "version")
+    }
+    if asked:
+        return command, replace(Options(), **asked)
+    table = _tool_table(pyproject)
+    _refuse_unknown(env, table)
+    _refuse_decisive(table)
+    settings = [*_from_table(table), *_from_environment(env), *line]
+    latest = {s.row.attribute: s for s in settings if command in s.row.commands}
+    return command, replace(Options(), **_values(latest.values()))
+
+
+def foreign_settings(env: Mapping[str, str]) -> list[str]:
+    """The names of other publishing tools' variables, which we never read."""
+    return sorted(name for name, value in env.items() if value and name.startswith(FOREIGN))
+
+
+def _command_line(argv: Sequence[str], folder: Path) -> tuple[str, list[Setting]]:
+    head, paths = _split(argv)
+    given, rest = Parser.of_all().parse_known_args(head)
+    unknown = [word for word in rest if word.startswith("-") and word != "-"]
+    words = [word for word in rest if word not in unknown]
+    named = bool(words) and words[0] in COMMANDS
+    command = words.pop(0) if named else "publish"
+    texts: dict[str, Any] = vars(given)
+    if words or paths:
+        texts["paths"] = [*words, *paths]
+    settings = [
+        Setting(row, row.flag, tuple(texts[row.attribute]))
+        for row in rows()
+        if row.attribute in texts
+    ]
+    _refuse_options(command, unknown, settings)
+    if words and not named:
+        _refuse_misspelt_command(words[0], folder)
+    return command, settings
+
+
+def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What stands before and after ``--``: after it, all are paths."""
+    words = list(argv)
+    at = words.index("--") if "--" in words else len(words)
+    return words[:at], words[at + 1 :]
+
+
+def _refuse_options(command: str, unknown: list[str], settings: list[Setting]) -> None:
+    flags = [row.flag for row in rows() if command in row.commands and not row.positional]
+    problems = {}
+    for word in unknown:
+        flag = word.partition("=")[0]
+        problems[flag] = f"`publisher {command}` has no option {flag}{_nearest(flag, flags)}"
+    for setting in settings:
+        if command not in setting.row.commands:
+            homes = " and ".join(f"`publisher {name}`" for name in setting.row.commands)
+            flag = setting.row.flag
+            problems[flag] = f"`publisher {command}` takes no {flag}; it belongs to {homes}"
+    _raise_all(InvalidOption, "options are not known here", problems, "`publisher --help`")
+
+
+def _refuse_misspelt_command(word: str, folder: Path) -> None:
+    if word.isalpha() and get_close_matches(word, COMMANDS, 1) and not (folder / word).exists():
+        problem = f"There is no command {word!r}, and no path either{_nearest(word, COMMANDS)}"
+        _raise_all(InvalidOption, "", {word: problem}, "`publisher --help`")
+
+
+def _tool_table(pyproject: Path) -> Mapping[str, object]:
+    try:
+        document: Any = tomllib.loads(pyproject.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except tomllib.TOMLDecodeError as e:
+        line = re.search(r"at line (\d+)", str(e))
+        where = f"line {line[1]}" if line else "the end"
+        message = f"{pyproject.name} is not valid TOML, at {where}: {e}."
+        raise InvalidValue(message, facts={"path": str(pyproject), "line": where}) from e
+    except (OSError, UnicodeDecodeError) as e:
+        message = f"{pyproject.name} can't be read: {e}."
+        raise InvalidValue(message, facts={"path": str(pyproject)}) from e
+    for key in ("tool", "publisher"):
+        document = document.get(key, {})
+        if not isinstance(document, dict):
+            message = f"{pyproject.name}: [tool.publisher] must be a table."
+            raise InvalidValue(message, facts={"path": str(pyproject)})
+    return dict(document)
+
+
+def _refuse_unknown(env: Mapping[str, str], table: Mapping[str, object]) -> None:
+    variables = [row.variable for row in rows() if row.variable]
+    keys = [row.name for row in rows() if row.variable]
+    problems = {
+        name: f"We read no variable {name}{_nearest(name, variables)}"
+        for name, value in sorted(env.items())
+        if name.startswith(PREFIX) and value.strip() and name not in variables
+    }
+    for key in table:
+        if key not in keys:
+            problems[_key(key)] = f"We read no key {_key(key)}{_nearest(key, keys)}"
+    _raise_all(UnknownSetting, "settings are unknown", problems, "`publisher --help`")
+
+
+def _refuse_decisive(table: Mapping[str, object]) -> None:
+    problems = {
+        _key(row.name): f"{_key(row.name)} decides what is trusted or published, and such an "
+        f"option is never read from pyproject.toml; set {row.flag} or {row.variable}"
+        for row in rows()
+        if row.decisive and row.name in table
+    }
+    _raise_all(SettingNotAllowedHere, "keys are not read from pyproject.toml", problems)
+
+
+def _from_table(table: Mapping[str, object]) -> list[Setting]:
+    """The TOML values as texts; the kinds that TOML has types for are read from those, too."""
+    found, problems = [], {}
+    for row in (row for row in rows() if row.name in table):
+        value = table[row.name]
+        items = value if row.repeatable and isinstance(value, list) else [value]
+        native = (str, bool, int, float) if row.kind in ("bool", "integer", "seconds") else str
+        if all(isinstance(item, native) for item in items):
+            found.append(Setting(row, _key(row.name), tuple(str(item) for item in items)))
+        else:
+            problems[_key(row.name)] = _unreadable(_key(row.name), row, value)
+    _raise_all(InvalidValue, "values can't be read", problems)
+    return found
+
+
+def _from_environment(env: Mapping[str, str]) -> list[Setting]:
+    found = []
+    for row in rows():
+        text = env.get(row.variable, "").strip() if row.variable else ""
+        if row.variable and text:
+            texts = re.split(r"[\s,]+", text.strip(", \n")) if row.repeatable else [text]
+            found.append(Setting(row, row.variable, tuple(texts)))
+    return found
+
+
+def _values(settings: Iterable[Setting]) -> dict[str, Any]:
+    values, problems = {}, {}
+    for row, source, texts in settings:
+        read = [_read(row, text) for text in texts]
+        if not read or None in read:
+            wrong = texts[read.index(None)] if read else ""
+            problems[source] = _unreadable(source, row, wrong)
+        else:
+            values[row.attribute] = tuple(dict.fromkeys(read)) if row.repeatable else read[-1]
+    _raise_all(InvalidValue, "values can't be read", problems)
+    return values
+
+
+def _read(row: Row, text: str) -> object:
+    """The value, or ``None`` when the text is none of what the row accepts."""
+    low, high = row.bounds
+    if row.kind == "choice":
+        value = row.aliases.get(text.lower(), text)
+        return value if value in row.choices else None
+    if row.kind == "bool":
+        return BOOLEANS.get(text.lower())
+    if row.kind == "path":
+        return Path(text) if text else None
+    if row.kind == "text":
+        return text or None
+    decimals = "" if row.kind == "integer" else r"(\.[0-9]{1,9})?"
+    if not re.fullmatch(f"[0-9]{{1,9}}{decimals}", text):
+        return None
+    number = int(text) if row.kind == "integer" else float(text)
+    return number if low <= number <= high else None
+
+
+def _unreadable(source: str, row: Row, value: object) -> str:
+    whose = "" if source == row.flag else f" for {row.flag}"
+    return f"{source} has the value {str(value)[:80]!r}{whose}; accepted: {row.accepted}"
+
+
+def _key(name: str) -> str:
+    return f"[tool.publisher] {name}"
+
+
+def _nearest(word: str, names: Iterable[str]) -> str:
+    near = get_close_matches(word, list(names), 1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _raise_all(
+    cause: type[UsageError], what: str, problems: Mapping[str, str], see: str = ""
+) -> None:
+    """Raise one error that names all problems, so that they are fixed in one go."""
+    if not problems:
+        return
+    (first, *others) = problems.values()
+    message = f"{len(problems)} {what}: {', '.join(problems)}." if others else _sentence(first)
+    raise cause(message, facts=dict(problems), hint=f"See {see}." if see else "")
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith("?") else f"{text}."

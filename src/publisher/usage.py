@@ -1,0 +1,114 @@
+"""The command line's grammar and its help, made from the table of options."""
+
+from __future__ import annotations
+
+from argparse import SUPPRESS, ArgumentParser, HelpFormatter, RawDescriptionHelpFormatter
+from collections.abc import Iterable
+from textwrap import fill
+from typing import Any, NoReturn, get_args
+
+from publisher.errors import InvalidOption
+from publisher.options import COMMANDS, rows
+from publisher.rows import Group, Row
+
+WIDTH = 80
+DECISIVE = "[!]"
+ENDINGS = f"""\
+Every option is also a variable, as --repository is PUBLISHER_REPOSITORY; and a
+key of [tool.publisher] in pyproject.toml, but for those marked {DECISIVE}: they decide
+what is trusted or published. Command line beats variable beats pyproject.toml.
+
+exit codes:
+  0 done                     1 our bug            2 usage or configuration
+  3 identity                 4 distributions      5 attestations
+  6 exchange with the index  7 upload             8 arrival: the index shows
+  130/143 interrupted                               something else than we sent"""
+
+
+class Parser(ArgumentParser):
+    """An argparse parser that never prints and never exits.
+
+    It leaves only what was given in the namespace, each option as a list of texts. Commands and
+    paths are for the caller: argparse can't mix them with options.
+    """
+
+    def __init__(self, table: Iterable[Row], command: str = "publish") -> None:
+        super().__init__(
+            prog="publisher",
+            usage=_usage(command),
+            description=f"{COMMANDS[command].capitalize()}.{_commands(command)}",
+            epilog=ENDINGS,
+            add_help=False,
+            allow_abbrev=False,
+            argument_default=SUPPRESS,
+            formatter_class=_formatter,
+        )
+        self.color = False  # from Python 3.14 on, argparse colours the help by itself
+        given = list(table)
+        for title in get_args(Group):
+            group = self.add_argument_group(title.lower())
+            for row in given:
+                if row.group == title and not row.positional:
+                    _add(group, row)
+
+    @classmethod
+    def of_all(cls) -> Parser:
+        """A parser of every command's options; flags are unique in the table."""
+        return cls(rows())
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing and exiting.
+
+        Raises:
+            InvalidOption: Always.
+        """
+        text = message.removeprefix("argument ")
+        raise InvalidOption(f"{text}.", hint="See `publisher --help`.")
+
+
+def help_text(command: str) -> str:
+    """The help of a command, at most 80 columns wide."""
+    return Parser((row for row in rows() if command in row.commands), command).format_help()
+
+
+def _formatter(prog: str) -> HelpFormatter:
+    return RawDescriptionHelpFormatter(prog, max_help_position=26, width=WIDTH)
+
+
+def _add(group: Any, row: Row) -> None:  # argparse's group type is private
+    default = "" if row.default is None or row.switch else f" (default: {_shown(row.default)})"
+    mark = f" {DECISIVE}" if row.decisive else ""
+    says = f"{row.help}{default}{mark}".replace("%", "%%")
+    names = [row.short, row.flag] if row.short else [row.flag]
+    if row.switch:
+        group.add_argument(
+            *names, dest=row.attribute, action="append_const", const="true", help=says
+        )
+    else:
+        group.add_argument(
+            *names, dest=row.attribute, action="append", metavar=row.metavar, help=says
+        )
+
+
+def _shown(default: object) -> str:
+    if isinstance(default, tuple):
+        return " ".join(default)
+    if isinstance(default, float):
+        return f"{default:g}"
+    return str(default).lower()
+
+
+def _usage(command: str) -> str:
+    if command == "publish":
+        return "publisher [publish] [option ...] [PATH ...]"
+    return f"publisher {command} [option ...]"
+
+
+def _commands(command: str) -> str:
+    """The positional arguments in words; only the default command lists the commands."""
+    if command != "publish":
+        return ""
+    (paths,) = (row for row in rows() if row.positional)
+    words = "\n".join(f"  {name:<10}{says}" for name, says in COMMANDS.items())
+    about = f"{paths.flag} names {paths.help} (default: {_shown(paths.default)})"
+    return f"\n\ncommands:\n{words}\n\n{fill(about, WIDTH)}"
