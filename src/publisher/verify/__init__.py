@@ -1,0 +1,1 @@
+"""The consumer half: who published this, and does the evidence hold."""

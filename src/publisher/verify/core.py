@@ -1,0 +1,258 @@
+"""The strict verifier (PEP 740): one file, its attestations, one expected publisher.
+
+An empty set of evidence never passes, the identity comes from the certificate, and whatever
+else is claimed must agree with it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from publisher.errors import TrustRootUnavailable
+from publisher.models import Certificate, Proof
+from publisher.transport import LOST
+
+if TYPE_CHECKING:
+    import pypi_attestations
+    from cryptography import x509
+    from sigstore.models import ClientTrustConfig
+    from sigstore.verify.policy import VerificationPolicy
+
+FULCIO_ARC = "1.3.6.1.4.1.57264.1."
+# Names of the extensions, from Fulcio's docs/oid-info.md; 23 and 24 exist since 2025 and 2026.
+CLAIMS = {
+    8: "issuer",
+    9: "build_signer_uri",
+    10: "build_signer_digest",
+    11: "runner_environment",
+    12: "source_repository_uri",
+    13: "source_repository_digest",
+    14: "source_repository_ref",
+    15: "source_repository_identifier",
+    16: "source_repository_owner_uri",
+    17: "source_repository_owner_identifier",
+    18: "build_config_uri",
+    19: "build_config_digest",
+    20: "build_trigger",
+    21: "run_invocation_uri",
+    22: "source_repository_visibility",
+    23: "deployment_environment",
+}
+DSSE_PAYLOAD_TYPE = "application/vnd.in-toto+json"
+
+
+class Unproven(Exception):
+    """The evidence does not prove what it should; the text says why."""
+
+
+def trust(config: str | None) -> ClientTrustConfig:
+    """Sigstore's trust: the given ClientTrustConfig (JSON), else the public instance by TUF.
+
+    TUF verifies everything from the root that sigstore embeds, at every load. PEP 740 objects
+    have no place for the timestamps that Rekor v2 needs, so version 1 is asked for.
+
+    Raises:
+        TrustRootUnavailable: It can't be fetched, or does not verify.
+    """
+    from sigstore.errors import Error
+    from sigstore.models import ClientTrustConfig
+    from tuf.api.exceptions import DownloadError, RepositoryError
+
+    try:
+        if config is not None:
+            loaded = ClientTrustConfig.from_json(config)
+        else:
+            loaded = ClientTrustConfig.production()
+        loaded.force_tlog_version = 1
+        loaded.trusted_root  # noqa: B018 - parses it
+        loaded.signing_config  # noqa: B018
+    except (
+        Error,
+        DownloadError,
+        RepositoryError,
+        *LOST,
+        ValueError,
+    ) as error:
+        raise TrustRootUnavailable(
+            "Sigstore's trust root could not be obtained and verified",
+            facts={"reason": f"{type(error).__name__}: {error}"},
+            hint="Run again; if it stays, does the network let Sigstore's TUF repository through?",
+        ) from error
+    return loaded
+
+
+class Verifier:
+    """Verifies many attestations against one trust root. Thread-safe."""
+
+    def __init__(self, trusted: ClientTrustConfig) -> None:
+        from sigstore.verify import Verifier as SigstoreVerifier
+
+        self._sigstore = SigstoreVerifier(trusted_root=trusted.trusted_root)
+
+    def attestation(
+        self, text: str | bytes, filename: str, sha256: str, publisher: Mapping[str, str | None]
+    ) -> Proof:
+        """Verify one PEP 740 attestation object of the named file.
+
+        Args:
+            text: The attestation as JSON.
+            filename: The distribution's name; the statement's subject must parse to the same.
+            sha256: Its digest in lowercase hex.
+            publisher: The PEP 740 publisher object that the certificate must prove.
+
+        Raises:
+            Unproven: It does not hold, for whatever reason.
+        """
+        import sigstore.errors
+        from cryptography import x509
+        from pypi_attestations import Attestation
+
+        try:
+            attestation = Attestation.model_validate_json(text)
+            if len(attestation.verification_material.transparency_entries) != 1:
+                raise Unproven("it must have exactly one transparency log entry")
+            bundle = attestation.to_bundle()
+            certificate = describe(bundle.signing_certificate)
+            _check_environment(certificate, publisher)
+            kind, payload = self._sigstore.verify_dsse(bundle, _policy(publisher))
+        except (sigstore.errors.Error, x509.ExtensionNotFound, ValueError, TypeError) as error:
+            raise Unproven(_reason(error)) from error
+        if kind != DSSE_PAYLOAD_TYPE:
+            raise Unproven(f"its payload is {kind}, not an in-toto statement")
+        predicate_type = _check_statement(payload, filename, sha256)
+        entry = bundle.log_entry._inner  # noqa: SLF001 - the public view has no times
+        if entry.integrated_time is None:
+            raise Unproven("its log entry has no time")
+        return Proof(predicate_type, entry.log_index, entry.integrated_time, certificate)
+
+    def provenance(
+        self,
+        body: Mapping[str, object],
+        filename: str,
+        sha256: str,
+        publisher: Mapping[str, str | None],
+    ) -> tuple[Proof, ...]:
+        """Verify an index's provenance object (PEP 740), every attestation in it.
+
+        Raises:
+            Unproven: One fails, the index names another publisher, or there is no publish
+                attestation among them.
+        """
+        from pypi_attestations import AttestationType, Provenance
+
+        try:
+            provenance = Provenance.model_validate(body)
+        except ValueError as error:
+            raise Unproven(f"the provenance object is malformed: {_reason(error)}") from error
+        proofs = []
+        for bundle in provenance.attestation_bundles:
+            _check_publisher(bundle.publisher, publisher)
+            for attestation in bundle.attestations:
+                text = attestation.model_dump_json()
+                proofs.append(self.attestation(text, filename, sha256, publisher))
+        kinds = [proof.predicate_type for proof in proofs]
+        if AttestationType.PYPI_PUBLISH_V1 not in kinds:
+            raise Unproven("there is no publish attestation in it")
+        if len(set(kinds)) != len(kinds):
+            raise Unproven("it holds two attestations of one predicate type")
+        return tuple(proofs)
+
+
+def describe(certificate: x509.Certificate) -> Certificate:
+    """What a Fulcio certificate says, extensions by name."""
+    from cryptography import x509 as lib
+    from pyasn1.codec.der.decoder import decode
+
+    names = certificate.extensions.get_extension_for_class(lib.SubjectAlternativeName).value
+    claims = {}
+    for extension in certificate.extensions:
+        oid = extension.oid.dotted_string
+        if isinstance(extension.value, lib.UnrecognizedExtension) and oid.startswith(FULCIO_ARC):
+            name = CLAIMS.get(int(oid.removeprefix(FULCIO_ARC).split(".")[0]))
+            if name:
+                claims[name] = str(decode(extension.value.value)[0])
+    return Certificate(
+        san=", ".join(str(name.value) for name in names),
+        issuer=claims.get("issuer", ""),
+        serial=f"{certificate.serial_number:x}",
+        not_before=_iso(certificate.not_valid_before_utc),
+        not_after=_iso(certificate.not_valid_after_utc),
+        claims=claims,
+    )
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def _policy(publisher: Mapping[str, str | None]) -> VerificationPolicy:
+    """The policy that the index applies to an attestation of this publisher."""
+    from pydantic import TypeAdapter
+    from pypi_attestations import Publisher
+
+    known: pypi_attestations.Publisher = TypeAdapter(Publisher).validate_python(dict(publisher))
+    return known._as_policy()  # noqa: SLF001 - the very policy of the index; no public way to it
+
+
+def _check_environment(certificate: Certificate, publisher: Mapping[str, str | None]) -> None:
+    """Where the certificate names the environment, it must be the publisher's."""
+    signed = certificate.claims.get("deployment_environment")
+    expected = publisher.get("environment")
+    if signed and expected and signed.lower() != expected.lower():
+        raise Unproven(f"it was signed in the environment {signed!r}, not {expected!r}")
+
+
+def _check_publisher(
+    claimed: pypi_attestations.Publisher, expected: Mapping[str, str | None]
+) -> None:
+    """The index's word on the publisher must be ours; its environment is the registered one."""
+    said = claimed.model_dump()
+    for key, value in expected.items():
+        if key != "environment" and said.get(key) != value:
+            raise Unproven(f"the index names {key} {said.get(key)!r}, expected {value!r}")
+
+
+def _check_statement(payload: bytes, filename: str, sha256: str) -> str:
+    """Check subject, name, digest and predicate; return the predicate type."""
+    from pypi_attestations import AttestationType
+
+    statement = json.loads(payload)
+    subjects = statement.get("subject") or []
+    if len(subjects) != 1:
+        raise Unproven(f"the statement has {len(subjects)} subjects, not one")
+    name, digest = subjects[0].get("name") or "", subjects[0].get("digest", {}).get("sha256")
+    if digest != sha256:
+        raise Unproven(f"it is about other content: sha256 {digest}, expected {sha256}")
+    if _parsed(name) != _parsed(filename):
+        raise Unproven(f"it is about {name!r}, not {filename!r}")
+    kind = statement.get("predicateType")
+    if kind not in {known.value for known in AttestationType}:
+        raise Unproven(f"its predicate type {kind!r} is not known")
+    if kind == AttestationType.PYPI_PUBLISH_V1 and statement.get("predicate"):
+        raise Unproven("a publish attestation has no predicate, this one has")
+    return str(kind)
+
+
+def _parsed(filename: str) -> object:
+    """A distribution's filename as packaging understands it; ASCII only."""
+    from packaging.utils import parse_sdist_filename, parse_wheel_filename
+
+    try:
+        if not filename.isascii():
+            raise ValueError("not ASCII")
+        if filename.endswith(".whl"):
+            return parse_wheel_filename(filename)
+        return filename.endswith(".zip"), parse_sdist_filename(filename)
+    except ValueError as error:
+        raise Unproven(f"{filename!r} is not a distribution's name") from error
+
+
+def _reason(error: Exception) -> str:
+    """The error on one line; policies print extensions raw, which nobody can read."""
+    text = " ".join(str(error).split())
+    return (
+        text.partition(" (<Extension")[0] if "(<Extension" in text else text or type(error).__name__
+    )
