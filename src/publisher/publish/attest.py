@@ -1,0 +1,177 @@
+"""Sign: one certificate, one key that lives in memory for one run, many dists in parallel.
+
+Everything of Sigstore that PEP 740 needs, and what its clients leave out: timeouts, retries, the
+authority's own words when it refuses, and the entry of an answer that was lost on its way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from publisher.errors import AttestationInvalid, CertificateRefused, LogFailed
+from publisher.http import Http, answer_in
+from publisher.models import Attested, Dist, Secret
+from publisher.transport import LOST, explain
+from publisher.verify.core import Unproven, Verifier
+
+if TYPE_CHECKING:
+    from requests import Session
+    from sigstore._internal.rekor import EntryRequestBody
+    from sigstore.models import ClientTrustConfig, TransparencyLogEntry
+    from sigstore.sign import Signer
+
+IN_FLIGHT = 32  # log submissions; beyond that the handshakes eat the gain
+AUDIENCE = "sigstore"
+
+
+def certify(http: Http, trusted: ClientTrustConfig, token: Secret) -> Signer:
+    """Make the run's key and get its certificate (ten minutes) for the identity of ``token``.
+
+    Raises:
+        CertificateRefused: Fulcio said no, or nothing usable.
+        LogFailed: The trust configuration offers no Rekor v1 log.
+    """
+    import sigstore.errors
+    from sigstore._internal.fulcio.client import FulcioClientError
+    from sigstore.oidc import IdentityError, IdentityToken
+    from sigstore.sign import SigningContext
+
+    config = trusted.signing_config
+    fulcio = config.get_fulcio()
+    fulcio.session.close()
+    fulcio.session = http.session(fulcio.url)
+    context = SigningContext(
+        fulcio=fulcio, rekor=_log(http, trusted), trusted_root=trusted.trusted_root, tsa_clients=[]
+    )
+    try:
+        # cache=False would sign with another key than the certificate's (sigstore 4.5.1)
+        with context.signer(IdentityToken(token.reveal(), AUDIENCE), cache=True) as signer:
+            return signer
+    except (
+        FulcioClientError,
+        IdentityError,
+        sigstore.errors.Error,
+        *LOST,
+        ValueError,
+        TypeError,
+    ) as error:
+        raise CertificateRefused(
+            f"the certificate authority gave no signing certificate: {_fulcio_said(error)}",
+            facts={"authority": fulcio.url, "reason": _fulcio_said(error)},
+            hint="Nothing was signed or uploaded. Run again; Sigstore's status page tells more.",
+        ) from error
+
+
+def _fulcio_said(error: Exception) -> str:
+    """Fulcio's own words; its client drops them (``if response:`` is false for a 4xx)."""
+    answer = answer_in(error.__cause__)
+    if answer is not None:
+        try:
+            return f"{answer.status}: {answer.json_object()['message']}"
+        except (ValueError, KeyError):
+            return f"{answer.status}: {answer.facts()['answer']}"
+    return explain(error) if isinstance(error, LOST) else str(error) or type(error).__name__
+
+
+def _log(http: Http, trusted: ClientTrustConfig) -> Any:
+    """A Rekor v1 client over our sessions."""
+    from sigstore._internal.rekor import RekorClientError
+    from sigstore._internal.rekor.client import RekorClient
+
+    class Log(RekorClient):
+        """Sigstore's client with our sessions, which have timeouts and retries."""
+
+        @property
+        def _session(self) -> Session:
+            return http.session(self.url)
+
+        def create_entry(self, request: EntryRequestBody) -> TransparencyLogEntry:
+            try:
+                return super().create_entry(request)
+            except RekorClientError as error:
+                lost = _existing(error.__context__)
+                if lost is None:
+                    raise
+                return self.log.entries.get(uuid=lost)
+
+    first = trusted.signing_config.get_tlogs()[0]
+    if not isinstance(first, RekorClient):
+        raise LogFailed("no Rekor v1 log is offered, and PEP 740 attestations need one")
+    return Log(first.url.removesuffix("/api/v1"))
+
+
+def _existing(error: BaseException | None) -> str | None:
+    """The entry's UUID if the log has it already (409): we sent it, and lost the answer."""
+    answer = answer_in(error)
+    if answer is None or answer.status != 409:
+        return None
+    return answer.headers.get("Location", "").rstrip("/").rpartition("/")[2] or None
+
+
+def sign(
+    signer: Signer, dists: Iterable[Dist], tick: Callable[[int], None]
+) -> tuple[tuple[Dist, str], ...]:
+    """One PEP 740 publish attestation (JSON) per dist, each announced in the public log.
+
+    Raises:
+        LogFailed: The log did not take an entry, or its answer is unusable.
+    """
+    from pypi_attestations import Attestation, AttestationError, Distribution
+    from sigstore._internal.rekor import RekorClientError
+    from sigstore.errors import Error
+
+    def one(dist: Dist) -> tuple[Dist, str]:
+        subject = Distribution(name=dist.filename, digest=dist.sha256)
+        try:
+            made = Attestation.sign(signer, subject)
+        except (
+            RekorClientError,
+            AttestationError,
+            Error,
+            *LOST,
+            ValueError,
+            KeyError,
+            TypeError,
+        ) as error:
+            said = explain(error) if isinstance(error, LOST) else str(error)
+            raise LogFailed(
+                f"the transparency log took no entry for {dist.filename}: {said}",
+                facts={"file": dist.filename, "reason": said},
+                hint="Nothing was uploaded; an entry without an upload does no harm. Run again.",
+            ) from error
+        tick(1)
+        return dist, made.model_dump_json()
+
+    dists = tuple(dists)
+    with ThreadPoolExecutor(min(IN_FLIGHT, max(len(dists), 1))) as pool:
+        return tuple(pool.map(one, dists))
+
+
+def verify(
+    verifier: Verifier,
+    signed: Sequence[tuple[Dist, str]],
+    publisher: Mapping[str, str | None],
+) -> tuple[Attested, ...]:
+    """Verify what was signed under the policy the index will apply.
+
+    Raises:
+        AttestationInvalid: The index would refuse one of them.
+    """
+    return tuple(_verify_one(verifier, dist, text, publisher) for dist, text in signed)
+
+
+def _verify_one(
+    verifier: Verifier, dist: Dist, text: str, publisher: Mapping[str, str | None]
+) -> Attested:
+    try:
+        proof = verifier.attestation(text, dist.filename, dist.sha256, publisher)
+    except Unproven as error:
+        raise AttestationInvalid(
+            f"the attestation of {dist.filename} would be refused by the index: {error}",
+            facts={"file": dist.filename, "reason": str(error), "publisher": dict(publisher)},
+            hint="Nothing was uploaded. If the reason names the workflow: attestations from "
+            "reusable workflows are not accepted, publish from the workflow the run starts in.",
+        ) from error
+    return Attested(**vars(proof), dist=dist, json=text)

@@ -1,0 +1,118 @@
+"""Trade an ID token for an upload token at the index (Trusted Publishing), and give it back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from publisher.errors import AudienceMismatch, IndexAnswerMalformed, IndexUnreachable, MintRefused
+from publisher.http import Answer, Http, NetworkError
+from publisher.models import Identity, Secret, UploadToken
+from publisher.world import Index
+
+HINTS = {
+    "invalid-publisher": "No trusted publisher of the index matches this job. Register exactly "
+    "these values in the project's publishing settings on the index",
+    "invalid-reuse-token": "The index takes each ID token once. Run the job again.",
+    "invalid-token": "The index does not believe the ID token. Is the clock of the runner right?",
+    "not-enabled": "The index has switched this off for now; see its status page.",
+}
+
+
+def confirm_audience(http: Http, index: Index) -> None:
+    """Check that the index asks for the audience its profile pins.
+
+    Raises:
+        IndexUnreachable, IndexAnswerMalformed: No usable answer.
+        AudienceMismatch: It asks for tokens that other services would take.
+    """
+    answer = _reach(index, lambda: http.get(index.audience_url()))
+    asked = _object(answer, "audience").get("audience") if answer.status == 200 else None
+    if not isinstance(asked, str):
+        raise malformed(answer, "a JSON object with an audience")
+    if asked != index.audience:
+        raise AudienceMismatch(
+            f"{index.name} asks for ID tokens with the audience {asked!r}; its profile pins "
+            f"{index.audience!r}",
+            facts={"index": index.name, "asked": asked, "pinned": index.audience},
+            hint="Do not change the audience before you know why: a token for another service "
+            "could be used there in your name.",
+        )
+
+
+def mint(http: Http, index: Index, token: Secret, identity: Identity) -> UploadToken:
+    """Exchange a fresh ID token. Sent once: an ID token whose answer was lost is used up.
+
+    Raises:
+        IndexUnreachable, IndexAnswerMalformed: No usable answer.
+        MintRefused: The index said no.
+    """
+    answer = _reach(index, lambda: http.post_json(index.mint_url(), {"token": token}))
+    body = _object(answer, "token") if answer.status in {200, 422} else {}
+    if answer.status == 200:
+        minted, expires = body.get("token"), body.get("expires")
+        if isinstance(minted, str) and isinstance(expires, int) and body.get("success") is True:
+            return UploadToken(Secret(minted), expires)
+    errors = body.get("errors")
+    if isinstance(errors, list) and errors and isinstance(errors[0], dict):
+        raise _refused(index, errors[0], identity)
+    raise malformed(answer, "an upload token or an error", show=answer.status != 200)
+
+
+def _refused(index: Index, error: Mapping[str, object], identity: Identity) -> MintRefused:
+    code, description = str(error.get("code")), str(error.get("description"))
+    hint = HINTS.get(code, "")
+    if code == "invalid-publisher":
+        lines = "".join(
+            f"\n    {label + ':':<18}{value or '(leave empty)'}"
+            for label, value in identity.register.items()
+        )
+        hint = f"{hint}:{lines}"
+    return MintRefused(
+        f"{index.name} gives {identity.label} no upload token: {description}",
+        facts={
+            "index": index.name,
+            "code": code,
+            "description": description,
+            "register": dict(identity.register),
+            "claims": {k: v for k, v in identity.claims.items() if k not in {"jti", "aud"}},
+        },
+        hint=hint,
+    )
+
+
+def burn(http: Http, index: Index, token: UploadToken) -> bool:
+    """Give the upload token back; ``False`` if the index did not confirm that it is dead."""
+    try:
+        return http.post_json(index.burn_url(), {"token": token.secret}).status == 202
+    except NetworkError:
+        return False
+
+
+def _reach(index: Index, ask: Callable[[], Answer]) -> Answer:
+    try:
+        return ask()
+    except NetworkError as error:
+        raise IndexUnreachable(
+            f"{index.name} does not answer: {error.reason}",
+            facts={"index": index.name, "url": error.url, "reason": error.reason},
+            hint="Nothing was uploaded. Run the same command again.",
+        ) from error
+
+
+def _object(answer: Answer, what: str) -> dict[str, object]:
+    try:
+        return answer.json_object()
+    except ValueError as error:
+        raise malformed(answer, f"a JSON object with {what}") from error
+
+
+def malformed(answer: Answer, expected: str, *, show: bool = True) -> IndexAnswerMalformed:
+    """The answer is not the index's API; ``show=False`` where its text may hold a token."""
+    facts = answer.facts()
+    if not show:
+        del facts["answer"]
+    return IndexAnswerMalformed(
+        f"the answer ({answer.status} {answer.reason}) is not {expected}",
+        facts=facts,
+        hint="Something between here and the index may have answered: a proxy, a login page.",
+    )

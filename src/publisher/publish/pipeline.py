@@ -1,0 +1,238 @@
+"""The one way through: identity, dists, plan, mint, sign, verify, upload, burn, arrival.
+
+Everything that can be checked without a trace is checked first; then the index must agree to
+take the upload; everything is signed and verified before the first byte goes up; the token dies
+right after the last one (docs/design.md says why).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from publisher.errors import AttestError, remark
+from publisher.http import Http
+from publisher.models import Dist, Identity, Planned, Secret, Target, UploadToken
+from publisher.options import Options
+from publisher.providers.base import Provider
+from publisher.publish import arrival, attest, build, dists, exchange, identity, plan, sources
+from publisher.publish.recorder import Recorder
+from publisher.publish.upload import Upload
+from publisher.verify import core
+from publisher.world import Index, World
+
+if TYPE_CHECKING:
+    from sigstore.models import ClientTrustConfig
+
+Plans = Mapping[str, Sequence[Planned]]
+
+
+@dataclass
+class Release:
+    """One run: what was asked for, the world it acts in, and the record it fills.
+
+    ``env`` is the surroundings that a build gets, cleaned.
+    """
+
+    options: Options
+    provider: Provider
+    world: World
+    env: Mapping[str, str]
+    record: Recorder
+    http: Http
+
+    def publish(self) -> None:
+        """Do it all; every ``PublisherError`` leaves the record as far as it got."""
+        self.record.run.targets = tuple(self._target(index) for index in self.world.indexes)
+        who = self._identify()
+        found = self._dists()
+        plans = self._plan(found)
+        for index in self.world.indexes:
+            todo = [p.dist for p in plans[index.name] if p.state == "new"]
+            if todo:
+                with self._token(index, who) as token:
+                    self._attest(who, plans)
+                    self._upload(index, token, todo)
+            else:
+                self.record.skip("mint", "sign", "verify", "upload", "burn")
+            self._arrive(index, who, found)
+
+    def _target(self, index: Index) -> Target:
+        support = self.provider.supports(index.name)
+        mode = self.options.attestations or ("required" if support.attest else "off")
+        why = support.why or f"{index.name} takes attestations from {self.provider.name}"
+        if self.options.attestations:
+            why = f"--attestations {self.options.attestations}"
+        if mode == "off":
+            what = f"attestations are off for {index.name}: {why}"
+            self.record.note(remark("attestations-off", what))
+        return Target(index.name, index.upload_url, mode, why)
+
+    def _identify(self) -> Identity:
+        with self.record.step("identity", "finding out who this run is"):
+            audience = self.world.indexes[0].audience
+            who = identity.probe(self.world.tokens, self.provider, audience, now=time.time())
+            self.record.run.identity = who
+            self.record.reporter.say(f"this run is {who.label}; {who.issuer} vouches for it")
+            for index in self.world.indexes:
+                exchange.confirm_audience(self.http, index)
+        return who
+
+    def _dists(self) -> tuple[Dist, ...]:
+        options = self.options
+        found: list[Path | str] = []
+        planned = sources.decide(options.paths, options.packages_dir, options.build)
+        for number, source in enumerate(planned):
+            if source.project:
+                found += self._build(source.project, source.why, number)
+            else:
+                found.append(source.found)
+        with self.record.step("dists", "reading and checking every file"):
+            for source in planned:
+                if not source.project:
+                    self.record.reporter.say(source.why)
+            files = dists.collect(found, self.record.note)
+            read = dists.read_all(files, self.record.note)
+            self.record.run.dists = read
+            tag = self.provider.tag() if options.tag == "auto" else options.tag
+            self.record.run.tag = None if tag == "none" else tag
+            dists.check(read, tag=self.record.run.tag)
+            releases = sorted({f"{dist.project} {dist.version}" for dist in read})
+            self.record.reporter.say(f"{len(read)} files of {', '.join(releases)}")
+        return read
+
+    def _build(self, project: Path, why: str, number: int) -> tuple[Path, ...]:
+        into = project / self.options.packages_dir
+        if self.world.build_into:
+            into = self.world.build_into / str(number)
+        with self.record.step("build", f"sdist, then the wheel from it ({why})"):
+            return build.build(project, into, env=self.env, on_line=self.record.reporter.detail)
+
+    def _plan(self, found: Sequence[Dist]) -> Plans:
+        plans = {}
+        with self.record.step("plan", "comparing with what the index has already"):
+            for index in self.world.indexes:
+                skip = self.options.skip_existing
+                plans[index.name] = plan.plan(self.http, index, found, skip_existing=skip)
+                self._tell_plan(index, plans[index.name])
+        return plans
+
+    def _tell_plan(self, index: Index, planned: Sequence[Planned]) -> None:
+        there = [p.dist.filename for p in planned if p.state == "identical"]
+        for p in planned:
+            self.record.begin(index.name, p.dist, there=p.state == "identical")
+        new = len(planned) - len(there)
+        self.record.reporter.say(f"{index.name}: {new} to upload, {len(there)} already there")
+        if there:
+            what = f"{index.name} has {len(there)} of the files, proven by digest: not sent again"
+            self.record.note(remark("already-there", what, files=there))
+
+    @contextmanager
+    def _token(self, index: Index, who: Identity) -> Iterator[UploadToken]:
+        """An upload token that is given back however the block ends."""
+        with self.record.step("mint", f"trading the identity for an upload token of {index.name}"):
+            fresh = self._id_token(index.audience, who)
+            token = exchange.mint(self.http, index, fresh, who)
+        try:
+            yield token
+        finally:
+            with self.record.step("burn", "giving the upload token back"):
+                if not exchange.burn(self.http, index, token):
+                    expires = time.strftime("%H:%M:%S UTC", time.gmtime(token.expires))
+                    what = f"{index.name} did not confirm that the upload token is dead"
+                    self.record.note(remark("token-not-burned", f"{what}; it dies at {expires}"))
+
+    def _id_token(self, audience: str, who: Identity) -> Secret:
+        token, _ = identity.fetch(self.world.tokens, audience, who.issuer, now=time.time())
+        return token
+
+    def _attest(self, who: Identity, plans: Plans) -> None:
+        """Sign, once in a run, whatever any index still lacks."""
+        modes = {target.attestations for target in self.record.run.targets}
+        if self.record.run.attested or modes == {"off"}:
+            self.record.skip("sign", "verify")
+            return
+        todo = {p.dist.filename: p.dist for ps in plans.values() for p in ps if p.state == "new"}
+        try:
+            signed = self._sign(who, list(todo.values()))
+            with self.record.step("verify", "verifying each attestation as the index will"):
+                proven = attest.verify(self._verifier, signed, who.publisher)
+        except AttestError as error:
+            if "required" in modes:
+                raise
+            what = f"going on without attestations: {error.message}"
+            self.record.note(remark("attestation-failed", what, reason=dict(error.facts)))
+            return
+        self.record.run.attested = {attested.dist.filename: attested for attested in proven}
+
+    def _sign(self, who: Identity, todo: Sequence[Dist]) -> Sequence[tuple[Dist, str]]:
+        with self.record.step("sign", "one certificate for this run, one log entry per file"):
+            fresh = self._id_token(attest.AUDIENCE, who)
+            signer = attest.certify(self.http, self._trust, fresh)
+            with self.record.reporter.progress("signed", len(todo)) as tick:
+                return attest.sign(signer, todo, tick)
+
+    @cached_property
+    def _trust(self) -> ClientTrustConfig:
+        return core.trust(self.world.trust_config)
+
+    @cached_property
+    def _verifier(self) -> core.Verifier:
+        return core.Verifier(self._trust)
+
+    def _mode(self, index: Index) -> str:
+        return next(t.attestations for t in self.record.run.targets if t.name == index.name)
+
+    def _upload(self, index: Index, token: UploadToken, todo: Sequence[Dist]) -> None:
+        attested = {} if self._mode(index) == "off" else self.record.run.attested
+        mark, jobs = self.record.marker(index.name), self.options.jobs
+        total = sum(dist.size for dist in todo)
+        with (
+            self.record.step("upload", f"to {index.name}: one file alone, then {jobs} at a time"),
+            self.record.reporter.progress("uploaded", total) as tick,
+        ):
+            Upload(self.http, index, token, attested, jobs, mark, tick).send_all(todo)
+
+    def _arrive(self, index: Index, who: Identity, found: Sequence[Dist]) -> None:
+        if self.options.wait == 0:
+            self.record.skip("arrival")
+            return
+        attested = self.record.run.attested
+        placed = self.record.run.placed[index.name]
+        mode = self._mode(index)
+        proofs = mode == "required" or (mode == "best-effort" and bool(attested))
+        with self.record.step("arrival", f"looking at {index.name} as a consumer would"):
+            say = self.record.reporter.say
+            seen = arrival.wait_for(
+                self.http,
+                index,
+                found,
+                wait=self.options.wait,
+                on_pause=lambda n: say(f"{n} files are not visible yet"),
+            )
+            arrival.Inspection(
+                http=self.http,
+                index=index,
+                attested={n for n in attested if proofs and placed[n].status == "uploaded"},
+                publisher=who.publisher,
+                verifier=self._verifier if proofs else None,
+                mark=self.record.marker(index.name),
+                note=self.record.note,
+            ).look(found, seen)
+            self._tell_arrival(index, proofs=proofs)
+
+    def _tell_arrival(self, index: Index, *, proofs: bool) -> None:
+        placed = self.record.run.placed[index.name]
+        late = [name for name, p in placed.items() if p.arrival == "not-visible-yet"]
+        bare = [name for name, p in placed.items() if p.arrival == "unattested"]
+        if late:
+            what = f"{index.name} does not show {len(late)} of {len(placed)} files yet"
+            self.record.note(remark("not-visible-yet", what, files=late))
+        if bare and proofs:
+            what = f"{len(bare)} files were on {index.name} before, without any attestation"
+            self.record.note(remark("already-there-unattested", what, files=bare))

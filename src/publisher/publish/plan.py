@@ -1,0 +1,76 @@
+"""What the index has already, and so what is left to do: new, identical or in conflict."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from publisher.errors import AlreadyPublished, ReleaseConflict
+from publisher.http import Http, NetworkError
+from publisher.models import Dist, Listed, Planned
+from publisher.publish.difference import describe
+from publisher.publish.simple import listing
+from publisher.world import Index
+
+COMPARE_CAP = 512 << 20  # bytes of a conflicting file that we download to compare
+
+
+def plan(
+    http: Http, index: Index, dists: Iterable[Dist], *, skip_existing: bool
+) -> tuple[Planned, ...]:
+    """Compare every file with the index. Reads only.
+
+    Raises:
+        ReleaseConflict: A name is taken by other content; says what differs.
+        AlreadyPublished: A file is there and ``skip_existing`` is false.
+    """
+    dists = tuple(dists)
+    pages = {name: listing(http, index, name) for name in sorted({d.project for d in dists})}
+    planned = tuple(decide(dist, pages[dist.project].get(dist.filename)) for dist in dists)
+    taken = [(p.dist, p.listed) for p in planned if p.state == "conflict" and p.listed]
+    if taken:
+        raise _conflict(http, index, taken)
+    there = [p.dist.filename for p in planned if p.state == "identical"]
+    if there and not skip_existing:
+        raise AlreadyPublished(
+            f"{index.name} has {len(there)} of these files already",
+            facts={"index": index.name, "files": there},
+            hint="They are identical, proven by digest. Leave out --skip-existing=false to go on.",
+        )
+    return planned
+
+
+def decide(dist: Dist, listed: Listed | None) -> Planned:
+    """Compare one file with the index's entry of its name; pure."""
+    if listed is None:
+        return Planned(dist, "new")
+    return Planned(dist, "identical" if listed.sha256 == dist.sha256 else "conflict", listed)
+
+
+def _conflict(http: Http, index: Index, taken: list[tuple[Dist, Listed]]) -> ReleaseConflict:
+    files = {}
+    for dist, listed in taken:
+        files[dist.filename] = {
+            "yours": dist.sha256,
+            "index": listed.sha256 or "no sha256 listed",
+            "difference": _difference(http, dist, listed),
+        }
+    first = taken[0][0]
+    return ReleaseConflict(
+        f"{index.name} already has another {first.filename}: {files[first.filename]['difference']}",
+        facts={"index": index.name, "files": files},
+        hint="A name on the index can never be used for other content, not even after deleting "
+        "it. Nothing was signed or uploaded. Publish these changes as a new version.",
+    )
+
+
+def _difference(http: Http, dist: Dist, listed: Listed) -> str:
+    with tempfile.TemporaryDirectory(prefix="publisher-") as folder:
+        other = Path(folder) / dist.filename
+        try:
+            with other.open("wb") as into:
+                http.download(listed.url, into, COMPARE_CAP)
+        except NetworkError as error:
+            return f"the index's file could not be fetched to compare ({error.reason})"
+        return describe(dist.path, other)

@@ -1,0 +1,57 @@
+"""Keep the record of a run while it goes on: steps, remarks, and what became of each file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from publisher.http import Http
+from publisher.models import Dist, Finding, Mark, Placed, Reporter, Run, Step
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """Tells the reporter, and writes the same into the run."""
+
+    run: Run
+    reporter: Reporter
+    http: Http
+
+    @contextmanager
+    def step(self, name: str, doing: str) -> Iterator[None]:
+        """Announce, time and record one step, whatever becomes of it."""
+        begun, before = time.monotonic(), self.http.requests
+        done = False
+        try:
+            with self.reporter.step(name, doing):
+                yield
+            done = True
+        finally:
+            seconds, sent = time.monotonic() - begun, self.http.requests - before
+            self.run.steps.append(Step(name, "done" if done else "failed", seconds, sent))
+
+    def skip(self, *names: str) -> None:
+        """Record steps that there was no need for."""
+        self.run.steps.extend(Step(name, "skipped", 0.0, 0) for name in names)
+
+    def note(self, finding: Finding) -> None:
+        """Record and tell a remark."""
+        self.run.findings.append(finding)
+        self.reporter.finding(finding)
+
+    def begin(self, index: str, dist: Dist, *, there: bool) -> None:
+        """Record what the plan says of a file on an index."""
+        placed = self.run.placed.setdefault(index, {})
+        placed[dist.filename] = Placed("already-there" if there else "not-tried")
+
+    def marker(self, index: str) -> Mark:
+        """The callable that records what becomes of the files of one index."""
+        placed = self.run.placed[index]
+
+        def mark(dist: Dist, **changes: Any) -> None:
+            placed[dist.filename] = replace(placed[dist.filename], **changes)
+
+        return mark
