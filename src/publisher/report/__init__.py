@@ -1,0 +1,1 @@
+"""The only printers: how a run speaks and what it leaves behind."""

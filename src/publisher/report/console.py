@@ -1,0 +1,168 @@
+"""How a run speaks to people: in a terminal with rich, in a CI's log line by line."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TextIO
+
+from rich.console import Console as RichConsole
+from rich.text import Text
+
+from publisher.errors import Interrupted, PublisherError
+from publisher.models import Finding, Run, Severity
+from publisher.report import summary
+from publisher.report.progress import Bar, Lines
+from publisher.report.text import clean, fact, wrap
+
+STYLES: dict[Severity, str] = {
+    "critical": "bold red",
+    "error": "bold red",
+    "warning": "bold yellow",
+    "note": "bold blue",
+}
+LOG_WIDTH = 100
+
+
+class _Terminal(RichConsole):
+    """A run goes on when nobody listens any more: its report is written all the same."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+
+
+class Console:
+    """A ``publisher.models.Reporter`` for people.
+
+    All text is taken for untrusted: none of it can move the cursor, colour anything or give
+    orders to a CI's runner. Rich's markup is not used at all.
+
+    Args:
+        stream: Where to write.
+        verbosity: -1 shows warnings, errors and the last word; 1 shows facts in full.
+        interactive: Whether a person watches a terminal: progress bars, ticks.
+        color: Whether to use colours; by default in a terminal.
+        width: In columns; by default the terminal's, 100 in a log.
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        verbosity: int = 0,
+        interactive: bool = False,
+        color: bool | None = None,
+        width: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._rich = _Terminal(
+            file=stream,
+            force_terminal=interactive,
+            force_interactive=interactive,
+            force_jupyter=False,
+            no_color=not (interactive if color is None else color),
+            color_system="standard" if (interactive if color is None else color) else None,
+            width=width or (None if interactive else LOG_WIDTH),
+            markup=False,
+            emoji=False,
+            highlight=False,
+        )
+        self._encoding = getattr(stream, "encoding", None) or "utf-8"
+        self._verbosity = verbosity
+        self._interactive = interactive
+        self._clock = clock
+
+    @contextmanager
+    def step(self, name: str, doing: str) -> Iterator[None]:
+        """Announce a step, and say how it ended and how long it took."""
+        started = self._clock()
+        if self._verbosity >= 0:
+            head = Text(self._clean(name), "bold").append(f": {self._clean(doing)}", "not bold")
+            self._rich.print(head, soft_wrap=True)
+        try:
+            yield
+        except BaseException as e:
+            stopped = isinstance(e, Interrupted | KeyboardInterrupt)
+            self._close("✗", "stopped" if stopped else "failed", started, "red")
+            raise
+        self._close("✓", "done", started, "green")
+
+    def say(self, text: str) -> None:
+        """One line of what is happening, below its step."""
+        if self._verbosity >= 0:
+            self._write(text, indent="  ")
+
+    def detail(self, text: str) -> None:
+        """One line that only who asks for more wants to see."""
+        if self._verbosity >= 1:
+            self._write(text, indent="    ", style="dim")
+
+    def finding(self, finding: Finding) -> None:
+        """A remark: what it is, the facts, what to do, where to read on."""
+        if self._verbosity < 0 and finding.severity == "note":
+            return
+        head = f"{finding.severity} {finding.code}: "
+        lines = wrap(self._clean(head + finding.message), self._rich.width - 2)
+        first = Text(lines[0])
+        first.stylize(STYLES[finding.severity], 0, len(head))
+        self._rich.print(first, soft_wrap=True)
+        for line in lines[1:]:
+            self._rich.print(Text(f"  {line}"), soft_wrap=True)
+        limit = 400 if self._verbosity < 1 else 100_000
+        for name, value in finding.facts.items():
+            if value in (None, "", [], {}):
+                continue
+            self._write(f"{name}: {fact(value, limit)}", indent="  ", style="dim")
+        if finding.hint:
+            self._write(finding.hint, indent="  ")
+        self._write(finding.docs, indent="  ", style="dim")
+
+    def show_error(self, error: PublisherError, hint: str = "") -> None:
+        """What stopped the run; ``hint`` is the provider's, and beats the error's own."""
+        found = error.finding()
+        self.finding(
+            Finding(found.code, found.severity, found.message, found.facts, hint or found.hint)
+        )
+
+    @contextmanager
+    def progress(self, label: str, total: int) -> Iterator[Callable[[int], None]]:
+        """A bar, or a line now and then; nothing for work that takes less than two seconds."""
+        if self._verbosity < 0:
+            yield lambda _units: None
+            return
+        shown: Bar | Lines
+        if self._interactive:
+            shown = Bar(self._rich, self._clock, self._clean(label), total)
+        else:
+            shown = Lines(self._write, self._clock, label, total)
+        with shown:
+            yield shown.advance
+
+    def summary(self, run: Run, links: Sequence[str] = ()) -> None:
+        """The releases, their files and what to do next; ``links`` are the releases' pages."""
+        if self._verbosity < 0:
+            return
+        for line, style in summary.summary(run, links):
+            self._rich.print(Text(self._clean(line), style), soft_wrap=True)
+
+    def last_word(self, run: Run) -> None:
+        """What was published; print it last, also when the run failed."""
+        line, style = summary.last_word(run)
+        self._rich.print(Text(self._clean(line), style), soft_wrap=True)
+
+    def _close(self, mark: str, word: str, started: float, style: str) -> None:
+        if self._verbosity < 0:
+            return
+        shown = mark if self._interactive and self._clean(mark) == mark else ""
+        text = f"{shown} {word}".strip()
+        verb = "in" if word == "done" else "after"
+        self._write(f"{text} {verb} {self._clock() - started:.1f} s", indent="  ", style=style)
+
+    def _write(self, text: str, indent: str = "", style: str = "") -> None:
+        for line in wrap(self._clean(text), self._rich.width, indent):
+            self._rich.print(Text(line, style), soft_wrap=True)
+
+    def _clean(self, text: str) -> str:
+        return clean(text, self._encoding)

@@ -1,0 +1,185 @@
+"""publisher.report/1: the run as JSON, for machines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+from publisher.errors import CannotWrite, InternalError
+from publisher.models import Attested, Dist, Finding, Identity, Run
+from publisher.report.summary import placed, releases
+
+SCHEMA = "publisher.report/1"
+
+
+def as_report(run: Run) -> dict[str, Any]:
+    """The report of a run, as far as the run came.
+
+    Times are ISO 8601 in UTC, durations seconds to the millisecond. ``blake2b_256`` is null:
+    files are hashed once, with SHA-256.
+
+    Raises:
+        InternalError: Something in it is no JSON value, a ``Secret`` above all.
+    """
+    report = {
+        "schema": SCHEMA,
+        "dry_run": run.rehearsal,
+        "exit_code": run.exit_code,
+        "started": _time(run.started),
+        "finished": _time(run.finished) if run.finished else None,
+        "provider": _provider(run.provider, run.identity),
+        "indexes": [
+            {
+                "name": target.name,
+                "upload_url": target.upload_url,
+                "attestations": target.attestations,
+                "why": target.why,
+            }
+            for target in run.targets
+        ],
+        "releases": [
+            {"project": project, "version": version, "tag": run.tag}
+            for project, version in releases(run)
+        ],
+        "files": [_file(run, dist) for dist in run.dists],
+        "steps": [
+            {
+                "name": step.name,
+                "status": step.status,
+                "seconds": round(step.seconds, 3),
+                "requests": step.requests,
+            }
+            for step in run.steps
+        ],
+        "findings": [_finding(finding) for finding in run.findings],
+    }
+    return {key: _plain(value, key) for key, value in report.items()}
+
+
+def as_json(run: Run) -> str:
+    """``as_report`` as text, in ASCII: it fits every stream."""
+    return json.dumps(as_report(run), indent=2) + "\n"
+
+
+def write(run: Run, path: Path) -> None:
+    """Write the report at once: a reader sees the old file or the whole new one.
+
+    Raises:
+        CannotWrite: The file can't be written.
+        InternalError: As ``as_report``.
+    """
+    text = as_json(run)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            path.write_text(text, "utf-8")  # renaming would replace /dev/stdout or a named pipe
+        else:
+            _replace(path, text)
+    except OSError as e:
+        message = f"The report can't be written: {e.strerror}."
+        raise CannotWrite(message, facts={"path": str(path)}) from e
+
+
+def _replace(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.{token_hex(4)}.tmp")
+    try:
+        with draft.open("x", encoding="utf-8") as file:
+            file.write(text)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of the report."""
+    text = files(__package__).joinpath("publisher.report-1.schema.json").read_text("utf-8")
+    document: dict[str, Any] = json.loads(text)
+    return document
+
+
+def _provider(name: str, identity: Identity | None) -> dict[str, object]:
+    """All but the name is null when the run failed before it knew who it was."""
+    return {
+        "name": name,
+        "issuer": identity.issuer if identity else None,
+        "publisher": identity.publisher if identity else None,
+        "register": identity.register if identity else None,
+    }
+
+
+def _file(run: Run, dist: Dist) -> dict[str, object]:
+    attested = run.attested.get(dist.filename)
+    return {
+        "filename": dist.filename,
+        "project": dist.project,
+        "kind": dist.kind,
+        "size": dist.size,
+        "sha256": dist.sha256,
+        "blake2b_256": None,
+        "attestations": [_attestation(attested)] if attested else [],
+        "indexes": {target.name: _place(run, target.name, dist) for target in run.targets},
+    }
+
+
+def _place(run: Run, index: str, dist: Dist) -> dict[str, object]:
+    place = placed(run, index, dist)
+    return {
+        "status": place.status,
+        "url": place.url,
+        "provenance_url": place.provenance_url,
+        "arrival": place.arrival,
+        "error": place.error,
+    }
+
+
+def _attestation(attested: Attested) -> dict[str, object]:
+    certificate = attested.certificate
+    return {
+        "predicate_type": attested.predicate_type,
+        "log_index": attested.log_index,
+        "integrated_time": _time(datetime.fromtimestamp(attested.integrated_time, UTC)),
+        "certificate": {
+            "san": certificate.san,
+            "issuer": certificate.issuer,
+            "serial": certificate.serial,
+            "not_before": _time(datetime.fromisoformat(certificate.not_before)),
+            "claims": certificate.claims,
+        },
+        "path": None,
+    }
+
+
+def _finding(finding: Finding) -> dict[str, object]:
+    return {
+        "code": finding.code,
+        "severity": finding.severity,
+        "message": finding.message,
+        "facts": finding.facts,
+        "hint": finding.hint,
+        "docs": finding.docs,
+    }
+
+
+def _time(moment: datetime) -> str:
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    text = aware.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def _plain(value: object, where: str) -> object:
+    """A copy made of JSON values only; the error names the place and type, never the value."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float) and value - value == 0:  # neither infinite nor NaN
+        return value
+    if isinstance(value, list | tuple):
+        return [_plain(item, f"{where}[{at}]") for at, item in enumerate(value)]
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return {key: _plain(item, f"{where}.{key}") for key, item in value.items()}
+    name = type(value).__name__
+    raise InternalError(f"The report's {where} is no JSON value: {name}.", facts={"type": name})

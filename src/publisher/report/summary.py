@@ -1,0 +1,153 @@
+"""What a run came to, in words: pure functions from a ``Run`` to lines."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from publisher.models import Dist, Placed, Run
+from publisher.report.text import flat, several, size
+
+Line = tuple[str, str]
+"""A line and its style."""
+
+NOT_TRIED = Placed("not-tried")
+ARRIVALS = {
+    "verified": ", verified",
+    "not-visible-yet": ", not visible yet",
+    "unattested": ", SHOWN WITHOUT ATTESTATION",
+    "different": ", SHOWN WITH ANOTHER DIGEST",
+    "not-checked": "",
+}
+AGAIN = (
+    "Run the same command again: files that are there are recognised by their digest and skipped."
+)
+
+
+def summary(run: Run, links: Sequence[str] = ()) -> Iterator[Line]:
+    """The releases with their files, who published them, and what to do next.
+
+    Args:
+        run: What happened.
+        links: The pages of the releases, for people.
+    """
+    for release in releases(run):
+        yield "", ""
+        yield " ".join(release) + (f", tag {flat(run.tag)}" if run.tag else ""), "bold"
+        dists = [dist for dist in run.dists if (dist.project, dist.version) == release]
+        yield from _table(run, dists)
+    yield from _errors(run)
+    if run.identity or run.attested:
+        yield "", ""
+        yield from _who(run)
+    steps = [*_next(run), *(f"See {flat(link)}" for link in links)]
+    if steps:
+        yield "", ""
+        yield "Next:", "bold"
+        yield from ((f"  {step}", "") for step in steps)
+
+
+def last_word(run: Run) -> Line:
+    """The last line of the output: what was published, however the run ended."""
+    if run.rehearsal:
+        return f"REHEARSAL: NOTHING WAS PUBLISHED. {_how_it_went(run).upper()}", "bold magenta"
+    if run.exit_code == 0:
+        names = ", ".join(" ".join(release) for release in releases(run))
+        where = " and ".join(target.name for target in run.targets)
+        if any(place.status == "uploaded" for place in _places(run)):
+            return f"Published {names} on {where}.", "bold green"
+        return f"Nothing new: {names} was on {where} already.", "bold green"
+    return f"{_how_it_went(run)} {_left_behind(run)}", "bold red"
+
+
+def releases(run: Run) -> list[tuple[str, str]]:
+    """Project and version of each release, in the order of the dists."""
+    return list(dict.fromkeys((dist.project, dist.version) for dist in run.dists))
+
+
+def placed(run: Run, index: str, dist: Dist) -> Placed:
+    """What became of a file on an index; ``not-tried`` when the run didn't come that far."""
+    return run.placed.get(index, {}).get(dist.filename, NOT_TRIED)
+
+
+def _table(run: Run, dists: list[Dist]) -> Iterator[Line]:
+    names = [target.name for target in run.targets]
+    rows = [["file", "size", "sha256", *names, "log index"]]
+    for dist in dists:
+        attested = run.attested.get(dist.filename)
+        rows.append(
+            [
+                flat(dist.filename),
+                size(dist.size),
+                dist.sha256[:12],
+                *(_fate(placed(run, name, dist)) for name in names),
+                str(attested.log_index) if attested else "-",
+            ]
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield f"  {'  '.join(cells)}".rstrip(), "dim" if row is rows[0] else ""
+
+
+def _fate(place: Placed) -> str:
+    return place.status.replace("-", " ") + ARRIVALS[place.arrival]
+
+
+def _errors(run: Run) -> Iterator[Line]:
+    for index, places in run.placed.items():
+        for filename, place in places.items():
+            if place.error:
+                yield f"  {flat(filename)} on {index}: {flat(place.error)}", "red"
+
+
+def _who(run: Run) -> Iterator[Line]:
+    if run.identity:
+        verb = "Rehearsed" if run.rehearsal else "Ran"
+        yield (
+            f"{verb} as {flat(run.identity.label)}, identified by {flat(run.identity.issuer)}.",
+            "",
+        )
+    sans = Counter(attested.certificate.san for attested in run.attested.values())
+    for san, count in sans.items():
+        yield f"{several(count, 'file')} attested by {flat(san)}.", ""
+
+
+def _next(run: Run) -> Iterator[str]:
+    places = _places(run)
+    late = sum(place.arrival == "not-visible-yet" for place in places)
+    if run.exit_code == 8:
+        yield "Find out why the index shows something else before anybody installs it."
+    elif run.exit_code and any(place.status == "uploaded" for place in places):
+        yield AGAIN
+    elif run.rehearsal and not run.exit_code:
+        yield "The same command without --dry-run publishes."
+    if late and not run.exit_code:
+        yield (
+            f"{several(late, 'file')} can't be seen on the index yet, which may take minutes. "
+            "Running the same command again verifies them."
+        )
+
+
+def _places(run: Run) -> list[Placed]:
+    return [place for places in run.placed.values() for place in places.values()]
+
+
+def _how_it_went(run: Run) -> str:
+    if run.exit_code == 0:
+        return "Every step passed."
+    if run.exit_code in (130, 143):
+        return "The run was interrupted."
+    failed = [step.name for step in run.steps if step.status == "failed"]
+    what = f"The step {failed[-1]!r}" if failed else "The run"
+    return f"{what} failed (exit code {run.exit_code})."
+
+
+def _left_behind(run: Run) -> str:
+    """Which index has what, when a run did not end well."""
+    found = [
+        f"{index} has {count} of {several(len(run.dists), 'file')}"
+        for index, places in run.placed.items()
+        if (count := sum(p.status in ("uploaded", "already-there") for p in places.values()))
+    ]
+    return f"{', '.join(found)}." if found else "Nothing was published."

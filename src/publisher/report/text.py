@@ -1,0 +1,92 @@
+"""Make any text safe to stand in a log, and fit for it."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+import unicodedata
+
+_ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+# GitHub's runner takes a line for a command when `::` leads it (after trimming, and ignoring
+# characters without width), and the older `##[` anywhere in a line; Azure and TeamCity likewise.
+# https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
+_LEADING_COMMAND = re.compile(r"(?<![0-9A-Za-z_|:])::")
+_INNER_COMMAND = re.compile(r"##(?=\w*\[)")
+_SPACES = frozenset({"\t", "\x0b", "\x0c", "\x85", "\u2028", "\u2029"})
+_INVISIBLE = frozenset({"Cc", "Cf"})
+# Default-ignorable code points of other categories (Unicode, DerivedCoreProperties).
+_IGNORED = re.compile(
+    r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
+)
+
+
+def clean(text: str, encoding: str = "utf-8") -> str:
+    r"""Take from untrusted text all power over a terminal or a CI's log.
+
+    Control and invisible characters (C0, C1, bidirectional marks) are dropped, all but ``\n``;
+    ``::`` and ``##[`` become what no runner takes for a command; what ``encoding`` can't express
+    is escaped. The result may be wrapped at spaces and indented without undoing any of this.
+    """
+    lines = _IGNORED.sub("", _ANSI.sub("", text)).replace("\r\n", "\n").replace("\r", "\n")
+    shown = "".join(filter(None, map(_visible, lines)))
+    shown = _INNER_COMMAND.sub("## ", _LEADING_COMMAND.sub("|::", shown))
+    return shown.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def flat(text: str) -> str:
+    """``clean`` on one line, for a name in the middle of a sentence or table."""
+    return " ".join(clean(text).split())
+
+
+def wrap(text: str, width: int, indent: str = "") -> list[str]:
+    """Break prose at spaces; lines that are indented themselves (YAML, code) stay as they are."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        if line.startswith(" ") or len(indent) + len(line) <= width:
+            lines.append(f"{indent}{line}".rstrip())
+            continue
+        lines += textwrap.wrap(
+            line,
+            width,
+            initial_indent=indent,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    return lines
+
+
+def fact(value: object, limit: int) -> str:
+    """A fact in a few words; longer than ``limit`` characters, it says how much is left out."""
+    if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+        text = ", ".join(value)
+    elif isinstance(value, str):
+        text = value
+    else:
+        text = json.dumps(value, default=str, ensure_ascii=False)
+    left = len(text) - limit
+    return text if left <= 0 else f"{text[:limit]} ... ({left} more characters: --verbose)"
+
+
+def size(count: int) -> str:
+    """Bytes for people: ``12.3 kB``."""
+    amount = float(count)
+    for unit in ("B", "kB", "MB"):
+        if amount < 1000:
+            return f"{amount:.0f} B" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"
+
+
+def several(count: int, noun: str) -> str:
+    """``1 file``, ``2 files``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _visible(char: str) -> str:
+    if char == "\n":
+        return char
+    if char in _SPACES:
+        return " "
+    return "" if unicodedata.category(char) in _INVISIBLE else char
