@@ -1,0 +1,228 @@
+"""From arguments and environment to an exit code. Nothing else exits, prints or reads the env."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
+
+import publisher
+from publisher import settings, usage
+from publisher.errors import (
+    InternalError,
+    Interrupted,
+    InvalidValue,
+    PublisherError,
+    Terminated,
+    remark,
+)
+from publisher.models import Run
+from publisher.options import Options
+
+if TYPE_CHECKING:
+    from publisher.providers.base import Provider
+    from publisher.report.console import Console
+    from publisher.world import World
+
+
+def main() -> int:
+    """Run with this process's arguments and environment; return the exit code."""
+    return run(sys.argv[1:], dict(os.environ))
+
+
+def run(argv: Sequence[str], env: Mapping[str, str]) -> int:
+    """Run one command and return its exit code, as docs/errors.md lists them.
+
+    Args:
+        argv: The arguments after the program's name.
+        env: The environment.
+    """
+    try:
+        command, options = settings.resolve(argv, env, Path("pyproject.toml"))
+    except PublisherError as error:
+        _console(Options(), env).show_error(error)
+        return error.exit_code
+    if options.help or options.version:
+        from publisher.report import plain
+
+        text = usage.help_text(command) if options.help else f"publisher {publisher.__version__}"
+        plain.show(text, sys.stdout)
+        return 0
+    return _sandbox(options, env) if command == "sandbox" else _publish(options, env)
+
+
+def _console(options: Options, env: Mapping[str, str]) -> Console:
+    """The face for this stream: with ``--format json`` standard output is the report's."""
+    from publisher.report.console import Console
+
+    stream = sys.stderr if options.format == "json" else sys.stdout
+    return Console(
+        stream,
+        verbosity=options.verbosity,
+        interactive=stream.isatty() and not env.get("CI") and env.get("TERM") != "dumb",
+        color=False if env.get("NO_COLOR") else None,
+    )
+
+
+def _sandbox(options: Options, env: Mapping[str, str]) -> int:
+    from publisher import rehearsal
+    from publisher.report import plain
+
+    try:
+        return rehearsal.sandbox(
+            indexes=options.repository,
+            port=options.port,
+            tls=options.tls,
+            env=env,
+            announce=lambda url: plain.show(f"sandbox: {url}", sys.stdout),
+        )
+    except PublisherError as error:
+        _console(options, env).show_error(error)
+        return error.exit_code
+
+
+def _publish(options: Options, env: Mapping[str, str]) -> int:
+    """Publish; whatever happens, end with a report."""
+    from publisher import providers
+
+    console = _console(options, env)
+    rehearsed = options.dry_run or options.sandbox is not None
+    record = Run(provider=options.provider or "", rehearsal=rehearsed, started=datetime.now(UTC))
+    hint = ""
+    try:
+        with _signals():
+            provider = providers.detect(env, _folder(options), options.provider, play=rehearsed)
+            provider = provider.understudy() if rehearsed else provider
+            record.provider = provider.name
+            try:
+                with _world(options, provider, env, rehearsed=rehearsed) as world:
+                    _release(options, provider, world, env, record=record, console=console)
+            except PublisherError as error:
+                hint = provider.hint(error)
+                raise
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place that ends a run
+        cause = _cause(error)
+        record.exit_code = cause.exit_code
+        record.findings.append(cause.finding(hint))
+        console.show_error(cause, hint)
+    record.finished = datetime.now(UTC)
+    return _finish(options, record, console)
+
+
+def _folder(options: Options) -> Path:
+    first = Path(options.paths[0])
+    return first if first.is_dir() else Path()
+
+
+@contextmanager
+def _world(
+    options: Options, provider: Provider, env: Mapping[str, str], *, rehearsed: bool
+) -> Iterator[World]:
+    """The real world, or one on this machine: the only place that tells them apart."""
+    if rehearsed:
+        from publisher import rehearsal
+
+        with rehearsal.open(
+            provider.persona(),
+            indexes=options.repository,
+            url=options.sandbox,
+            env=env,
+            keep=options.keep,
+        ) as world:
+            yield world
+        return
+    from publisher.publish.identity import ambient
+    from publisher.world import INDEXES, World
+
+    if options.keep:
+        raise InvalidValue("--keep keeps the evidence of a rehearsal; add --dry-run")
+    yield World(tuple(INDEXES[name]() for name in options.repository), ambient(provider))
+
+
+def _release(
+    options: Options,
+    provider: Provider,
+    world: World,
+    env: Mapping[str, str],
+    *,
+    record: Run,
+    console: Console,
+) -> None:
+    from publisher.http import Http
+    from publisher.publish.pipeline import Release
+    from publisher.publish.recorder import Recorder
+
+    http = Http(ca=world.ca, notice=console.say)
+    recorder = Recorder(record, console, http)
+    foreign = settings.foreign_settings(env)
+    if foreign:
+        what = "settings of other publishing tools are around; they are not read"
+        recorder.note(remark("other-tools-setting", what, variables=foreign))
+    try:
+        Release(options, provider, world, env, recorder, http).publish()
+    finally:
+        http.close()
+
+
+def _finish(options: Options, record: Run, console: Console) -> int:
+    """Say how it ended and write the report."""
+    from publisher.report import plain
+    from publisher.report import record as report
+
+    links = [] if record.rehearsal else _links(record)
+    console.summary(record, links)
+    try:
+        if options.report:
+            report.write(record, options.report)
+    except PublisherError as error:
+        console.show_error(error)
+        record.exit_code = record.exit_code or error.exit_code
+    if options.format == "json":
+        plain.show(report.as_json(record), sys.stdout)
+    console.last_word(record)
+    return record.exit_code
+
+
+def _links(record: Run) -> list[str]:
+    from publisher.world import INDEXES
+
+    releases = sorted({(dist.project, dist.version) for dist in record.dists})
+    indexes = [INDEXES[target.name]() for target in record.targets]
+    return [index.release_url(*release) for index in indexes for release in releases]
+
+
+def _cause(error: BaseException) -> PublisherError:
+    """The error a person reads: ours as it is, an interrupt, or the confession of a bug."""
+    if isinstance(error, PublisherError):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return Interrupted("interrupted", hint="Run the same command again to go on.")
+    frames = traceback.extract_tb(error.__traceback__)
+    where = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames][-6:]
+    return InternalError(
+        f"this is a bug of ours: {type(error).__name__}",
+        facts={"where": where, "version": publisher.__version__},
+        hint="Please report it with these lines. The release may be in part on the index; "
+        "running the same command again is safe.",
+    )
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Let SIGTERM unwind the run as SIGINT does, so that the token is burned on the way."""
+
+    def terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise Terminated("terminated", hint="Run the same command again to go on.")
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,386 @@
+"""Every error code, provoked through the command line against the rehearsal world."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.archives import core_metadata, make_sdist, make_wheel, write_zip
+from support.sandbox import Sandbox
+
+from publisher import cli, errors
+from publisher.publish import pipeline
+
+GITHUB_JOB = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "octo-org/widget"}
+
+
+@dataclass
+class Stage:
+    """What a provocation may use."""
+
+    sandbox: Sandbox
+    folder: Path
+    name: str
+    monkeypatch: pytest.MonkeyPatch
+    env: dict[str, str]
+    signs: dict[str, Any] = field(default_factory=dict)
+
+    def dists(self) -> Path:
+        """A folder with one good wheel."""
+        into = self.folder / "dist"
+        into.mkdir(exist_ok=True)
+        make_wheel(into, self.name)
+        return into
+
+    def rehearse(self, *arguments: str | Path) -> list[str]:
+        return ["--sandbox", self.sandbox.control, *map(str, arguments or [self.dists()])]
+
+    def fault(self, service: str, method: str, path: str, **what: Any) -> None:
+        asked = {"service": service, "method": method, "path": path, "times": 20, **what}
+        assert self.sandbox.post("faults", [asked]).status_code == 200
+
+    def listing(self, **changes: Any) -> None:
+        """First the index has nothing; then it lists our wheel as ``changes`` say."""
+        wheel = next(self.dists().iterdir())
+        file = {
+            "filename": wheel.name,
+            "url": "/files/x",
+            "hashes": {"sha256": hashlib.sha256(wheel.read_bytes()).hexdigest()},
+            "provenance": None,
+            **changes,
+        }
+        path = f"/simple/{self.name}/"
+        self.fault("pypi", "GET", path, status=404, times=1)
+        body = json.dumps({"name": self.name, "files": [file]})
+        self.fault("pypi", "GET", path, status=200, body=body)
+
+    def trust_config(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Let the sandbox describe itself with another trust root."""
+        world = json.loads(json.dumps(self.sandbox.info))
+        change(world["trust_config"])
+        body = json.dumps(world)
+        self.fault("control", "GET", "/", status=200, body=body, times=1)
+
+
+Provocation = Callable[[Stage], list[str]]
+PROVOCATIONS: dict[str, Provocation] = {}
+
+
+def provokes(code: str) -> Callable[[Provocation], Provocation]:
+    def register(provocation: Provocation) -> Provocation:
+        PROVOCATIONS[code] = provocation
+        return provocation
+
+    return register
+
+
+@provokes("internal-error")
+def _(stage: Stage) -> list[str]:
+    def bug(_self: object) -> None:
+        raise RuntimeError("a bug")
+
+    stage.monkeypatch.setattr(pipeline.Release, "publish", bug)
+    return stage.rehearse()
+
+
+@provokes("invalid-option")
+def _(_stage: Stage) -> list[str]:
+    return ["--dry-rum"]
+
+
+@provokes("invalid-value")
+def _(_stage: Stage) -> list[str]:
+    return ["--jobs", "many"]
+
+
+@provokes("unknown-setting")
+def _(stage: Stage) -> list[str]:
+    stage.env["PUBLISHER_JBOS"] = "4"
+    return stage.rehearse()
+
+
+@provokes("setting-not-allowed-here")
+def _(stage: Stage) -> list[str]:
+    (stage.folder / "pyproject.toml").write_text('[tool.publisher]\nrepository = "testpypi"\n')
+    return stage.rehearse()
+
+
+@provokes("path-not-found")
+def _(stage: Stage) -> list[str]:
+    return stage.rehearse("nowhere/*.whl")
+
+
+@provokes("cannot-write")
+def _(stage: Stage) -> list[str]:
+    return [*stage.rehearse(), "--report", str(stage.folder)]
+
+
+@provokes("sandbox-not-loopback")
+def _(stage: Stage) -> list[str]:
+    return ["--sandbox", "http://192.0.2.1:8080", str(stage.dists())]
+
+
+@provokes("sandbox-unusable")
+def _(stage: Stage) -> list[str]:
+    return ["--sandbox", stage.sandbox.index, str(stage.dists())]
+
+
+@provokes("no-identity-provider")
+def _(stage: Stage) -> list[str]:
+    return [str(stage.dists())]
+
+
+@provokes("provider-not-here")
+def _(stage: Stage) -> list[str]:
+    return ["--provider", "github", str(stage.dists())]
+
+
+@provokes("missing-permission")
+def _(stage: Stage) -> list[str]:
+    stage.env.update(GITHUB_JOB)
+    return [str(stage.dists())]
+
+
+@provokes("event-not-supported")
+def _(stage: Stage) -> list[str]:
+    stage.env.update(GITHUB_JOB, GITHUB_EVENT_NAME="pull_request_target")
+    return [str(stage.dists())]
+
+
+@provokes("token-request-failed")
+def _(stage: Stage) -> list[str]:
+    stage.fault("issuer", "GET", "/token", status=500)
+    return stage.rehearse()
+
+
+@provokes("token-unexpected")
+def _(stage: Stage) -> list[str]:
+    stage.fault("issuer", "GET", "/token", status=200, body='{"value": "no.jwt"}')
+    return stage.rehearse()
+
+
+@provokes("nothing-to-publish")
+def _(stage: Stage) -> list[str]:
+    (stage.folder / "empty").mkdir()
+    return stage.rehearse("empty")
+
+
+@provokes("not-distribution")
+def _(stage: Stage) -> list[str]:
+    (stage.dists() / "widget-2.0-py3-none-any.whl").mkdir()
+    return stage.rehearse()
+
+
+@provokes("broken-archive")
+def _(stage: Stage) -> list[str]:
+    wheel = next(stage.dists().iterdir())
+    wheel.write_bytes(wheel.read_bytes()[:200])
+    return stage.rehearse("dist")
+
+
+@provokes("invalid-metadata")
+def _(stage: Stage) -> list[str]:
+    make_wheel(stage.folder, stage.name, extra_metadata="Requires-Python: three")
+    return stage.rehearse(".")
+
+
+@provokes("metadata-mismatch")
+def _(stage: Stage) -> list[str]:
+    info = "aa-1.0.dist-info"
+    files = {"METADATA": core_metadata("other"), "WHEEL": "Wheel-Version: 1.0\n", "RECORD": ""}
+    wheel = stage.folder / "aa-1.0-py3-none-any.whl"
+    write_zip(wheel, {f"{info}/{name}": text for name, text in files.items()})
+    return stage.rehearse(wheel)
+
+
+@provokes("mixed-versions")
+def _(stage: Stage) -> list[str]:
+    make_wheel(stage.dists(), stage.name, "2.0")
+    return stage.rehearse()
+
+
+@provokes("several-sdists")
+def _(stage: Stage) -> list[str]:
+    make_sdist(stage.dists(), stage.name, "1.0")
+    make_sdist(stage.dists(), stage.name, "1.0.0")
+    return stage.rehearse()
+
+
+@provokes("duplicate-dist")
+def _(stage: Stage) -> list[str]:
+    other = stage.folder / "other"
+    other.mkdir()
+    make_wheel(other, stage.name, size=10)
+    return stage.rehearse(stage.dists(), other)
+
+
+@provokes("refused-name")
+def _(stage: Stage) -> list[str]:
+    make_wheel(stage.folder, stage.name, "1.0+local")
+    return stage.rehearse(".")
+
+
+@provokes("tag-mismatch")
+def _(stage: Stage) -> list[str]:
+    return [*stage.rehearse(), "--tag", "v9"]
+
+
+@provokes("build-failed")
+def _(stage: Stage) -> list[str]:
+    project = stage.folder / "project"
+    project.mkdir()
+    (project / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "broken"\nbackend-path = ["."]\n'
+    )
+    (project / "broken.py").write_text("raise SystemExit('no luck')")
+    return stage.rehearse("project")
+
+
+@provokes("release-conflict")
+def _(stage: Stage) -> list[str]:
+    folder = stage.dists()
+    assert cli.run(stage.rehearse(folder), stage.env) == 0
+    make_wheel(folder, stage.name, size=10)
+    return ["--sandbox", stage.sandbox.control, str(folder)]
+
+
+@provokes("already-published")
+def _(stage: Stage) -> list[str]:
+    assert cli.run(stage.rehearse(), stage.env) == 0
+    return [*stage.rehearse(), "--skip-existing", "false"]
+
+
+@provokes("trust-root-unavailable")
+def _(stage: Stage) -> list[str]:
+    stage.trust_config(lambda config: config["trustedRoot"].pop("mediaType"))
+    return stage.rehearse()
+
+
+@provokes("certificate-refused")
+def _(stage: Stage) -> list[str]:
+    said = json.dumps({"code": 3, "message": "not today", "details": []})
+    stage.fault("fulcio", "POST", "/", status=400, body=said, content_type="application/json")
+    stage.signs["message"] = "not today"
+    return stage.rehearse()
+
+
+@provokes("log-failed")
+def _(stage: Stage) -> list[str]:
+    stage.fault("rekor", "POST", "/", status=400, body='{"code": 400, "message": "log is full"}')
+    stage.signs["message"] = "log is full"
+    return stage.rehearse()
+
+
+@provokes("attestation-invalid")
+def _(stage: Stage) -> list[str]:
+    def swap(config: dict[str, Any]) -> None:
+        log, ctlog = config["trustedRoot"]["tlogs"][0], config["trustedRoot"]["ctlogs"][0]
+        log["publicKey"], log["logId"] = ctlog["publicKey"], ctlog["logId"]
+
+    stage.trust_config(swap)
+    return stage.rehearse()
+
+
+@provokes("index-unreachable")
+def _(stage: Stage) -> list[str]:
+    stage.fault("pypi", "GET", "/simple/", kind="reset")
+    return stage.rehearse()
+
+
+@provokes("index-answer-malformed")
+def _(stage: Stage) -> list[str]:
+    page = "<html>Please log in to the proxy</html>"
+    stage.fault("pypi", "GET", "/_/oidc/audience", status=200, body=page, content_type="text/html")
+    return stage.rehearse()
+
+
+@provokes("audience-mismatch")
+def _(stage: Stage) -> list[str]:
+    stage.fault("pypi", "GET", "/_/oidc/audience", status=200, body='{"audience": "sigstore"}')
+    return stage.rehearse()
+
+
+@provokes("mint-refused")
+def _(stage: Stage) -> list[str]:
+    stage.env.update(GITHUB_JOB, GITHUB_EVENT_NAME="pull_request_target")
+    return stage.rehearse()
+
+
+@provokes("upload-refused")
+def _(stage: Stage) -> list[str]:
+    said = json.dumps({"message": "400 Too pretty", "code": "400 Too pretty", "title": "Bad"})
+    stage.fault("pypi", "POST", "/legacy/", status=400, body=said, content_type="application/json")
+    stage.signs["message"] = "Too pretty"
+    return stage.rehearse()
+
+
+@provokes("upload-failed")
+def _(stage: Stage) -> list[str]:
+    stage.fault("pypi", "POST", "/legacy/", kind="reset")
+    return stage.rehearse()
+
+
+@provokes("arrival-different")
+def _(stage: Stage) -> list[str]:
+    stage.listing(hashes={"sha256": "0" * 64})
+    return stage.rehearse()
+
+
+@provokes("arrival-unattested")
+def _(stage: Stage) -> list[str]:
+    stage.listing()
+    return stage.rehearse()
+
+
+@provokes("arrival-unproven")
+def _(stage: Stage) -> list[str]:
+    empty = json.dumps({"version": 1, "attestation_bundles": []})
+    stage.fault("pypi", "GET", "/integrity/", status=200, body=empty)
+    return stage.rehearse()
+
+
+BY_SIGNAL = {"interrupted", "terminated"}  # tests/test_signals.py
+
+
+def test_every_code_is_provoked() -> None:
+    assert PROVOCATIONS.keys() | BY_SIGNAL == errors.all_errors().keys()
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("code", PROVOCATIONS)
+def test_error(
+    code: str,
+    sandbox: Sandbox,
+    project_name: str,
+    tmp_path: Path,
+    clean_env: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    stage = Stage(sandbox, tmp_path, project_name, monkeypatch, clean_env)
+    argv = PROVOCATIONS[code](stage)
+    report = tmp_path / "report.json"
+    if "--report" not in argv and code not in {"invalid-option", "invalid-value"}:
+        argv += ["--report", str(report)]
+    capsys.readouterr()
+
+    exit_code = cli.run(argv, stage.env)
+
+    seen = " ".join(capsys.readouterr().out.split())
+    assert exit_code == errors.all_errors()[code].exit_code, seen
+    assert f"error {code}: " in seen
+    assert f"docs/errors.md#{code}" in seen
+    assert stage.signs.get("message", "") in seen
+    assert "Traceback" not in seen
+    if report.exists():
+        written = json.loads(report.read_text())
+        assert written["exit_code"] == exit_code
+        assert code in [finding["code"] for finding in written["findings"]]
+    else:
+        assert exit_code == 2
