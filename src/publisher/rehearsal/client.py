@@ -1,0 +1,147 @@
+"""A rehearsal as a ``World``: starts a sandbox or joins a running one."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from json import dumps
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from publisher.errors import PublisherError, SandboxUnusable, TokenRequestFailed
+from publisher.models import Persona, Secret
+from publisher.rehearsal import evidence, loopback
+from publisher.rehearsal.child import child
+from publisher.world import Index, World
+
+SCHEMA = "publisher.sandbox/1"
+
+
+@contextmanager
+def open_world(
+    persona: Persona,
+    *,
+    indexes: Sequence[str] = ("pypi",),
+    url: str | None = None,
+    env: Mapping[str, str],
+    keep: Path | None = None,
+    tls: bool = False,
+) -> Iterator[World]:
+    """A world on loopback, for as long as the context lasts.
+
+    Args:
+        persona: Who publishes. A trusted publisher for it is registered at every index.
+        indexes: Names of the indexes, in order.
+        url: The control URL of a running sandbox; without one, a child process is started.
+        env: The surroundings; the child gets what it needs of them, and no more.
+        keep: A folder for the evidence, written at the end, also after an error.
+        tls: Whether a new sandbox serves https.
+
+    Raises:
+        SandboxNotLoopback: ``url``, or a URL in the sandbox's answer, leaves this machine.
+        SandboxUnusable: No sandbox answers there, or it could not be started.
+    """
+    with ExitStack() as stack:
+        folder = Path(tempfile.mkdtemp(prefix="publisher-rehearsal-")).resolve()
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        if url is None:
+            started = child(folder, indexes=indexes, env=env, tls=tls)
+            url, _ = stack.enter_context(started)
+        sandbox = _look(url)
+        world = _world(sandbox, persona, indexes, folder)
+        try:
+            yield world
+        except BaseException:
+            if keep is not None:
+                with suppress(PublisherError):  # the first error is the one to see
+                    evidence.write(keep, world, sandbox)
+            raise
+        if keep is not None:
+            evidence.write(keep, world, sandbox)
+
+
+def sandbox(
+    *,
+    indexes: Sequence[str] = ("pypi",),
+    port: int = 0,
+    tls: bool = False,
+    env: Mapping[str, str],
+    announce: Callable[[str], None],
+) -> int:
+    """Run a sandbox in the foreground until interrupted; return the exit code.
+
+    ``announce`` gets the control URL when all services answer.
+    """
+    with ExitStack() as stack:
+        folder = Path(tempfile.mkdtemp(prefix="publisher-sandbox-")).resolve()
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        started = child(folder, indexes=indexes, env=env, port=port, tls=tls)
+        url, process = stack.enter_context(started)
+        try:
+            announce(url)
+            process.wait()
+        except KeyboardInterrupt:
+            return 0
+        raise SandboxUnusable("The sandbox ended by itself", facts={"status": process.returncode})
+
+
+def _look(url: str) -> dict[str, Any]:
+    """The sandbox's description of itself, with nothing but loopback in it."""
+    value = loopback.call("GET", url).json(url)
+    if not isinstance(value, dict) or value.get("schema") != SCHEMA:
+        raise SandboxUnusable("This is no sandbox of ours", facts={"url": url, "expected": SCHEMA})
+    loopback.check_all(value)
+    return value
+
+
+def _world(
+    sandbox: Mapping[str, Any], persona: Persona, indexes: Sequence[str], folder: Path
+) -> World:
+    known = {index["name"]: index for index in sandbox["indexes"]}
+    if missing := [name for name in indexes if name not in known]:
+        raise SandboxUnusable(
+            "The sandbox has no such index", facts={"missing": missing, "known": sorted(known)}
+        )
+    ca = None
+    if sandbox["ca"]:
+        ca = folder / "ca.pem"
+        ca.write_text(sandbox["ca"], "ascii")
+    build_into = folder / "dist"
+    build_into.mkdir()
+    return World(
+        indexes=tuple(_index(known[name]) for name in indexes),
+        tokens=_tokens(sandbox, persona),
+        trust_config=dumps(sandbox["trust_config"]),
+        ca=ca,
+        build_into=build_into,
+        rehearsal=True,
+    )
+
+
+def _index(index: Mapping[str, str]) -> Index:
+    url = f"{index['url']}/"
+    return Index(index["name"], f"{url}legacy/", f"{url}simple/", url, url, index["audience"])
+
+
+def _tokens(sandbox: Mapping[str, Any], persona: Persona) -> Callable[[str], Secret]:
+    """Register the persona, and return the door to its ID tokens."""
+    url = f"{sandbox['control'].rstrip('/')}/persona"
+    body = {"claims": dict(persona.claims), "publisher": dict(persona.publisher)}
+    given = loopback.call("POST", url, body={**body, "projects": None}).json(url)
+    loopback.check_all(given)
+    bearer = Secret(given["request_token"])
+
+    def token(audience: str) -> Secret:
+        asked = f"{given['request_url']}&audience={quote(audience, safe='')}"
+        authorization = {"Authorization": f"bearer {bearer.reveal()}"}
+        answer = loopback.call("GET", asked, ca=sandbox["ca"], headers=authorization)
+        if answer.status != 200:
+            raise TokenRequestFailed(
+                "The rehearsal's identity provider gave no token", facts={"status": answer.status}
+            )
+        return Secret(answer.json(url)["value"])
+
+    return token

@@ -1,0 +1,115 @@
+"""The control service: who plays, how the network behaves, what has happened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from publisher.rehearsal.issuer import Issuer
+from publisher.rehearsal.messages import Reply, ReplyError, Request, Route, json_reply
+from publisher.rehearsal.publishers import register
+from publisher.rehearsal.traffic import Fault, Traffic
+
+if TYPE_CHECKING:
+    from publisher.rehearsal.stage import Index
+
+SCHEMA = "publisher.sandbox/1"
+SETTINGS = {"latency_ms", "bytes_per_second", "file_limit", "attestations", "disabled"}
+
+
+class Control:
+    """JSON in, JSON out; always plain HTTP, for it is what hands out the CA."""
+
+    def __init__(
+        self, world: dict[str, Any], issuer: Issuer, indexes: Sequence[Index], traffic: Traffic
+    ) -> None:
+        self._world = {"schema": SCHEMA, **world}
+        self._issuer = issuer
+        self._indexes = indexes
+        self._traffic = traffic
+
+    def routes(self) -> list[Route]:
+        """All there is to control."""
+        return [
+            Route("GET", "/", lambda _: json_reply(200, self._world)),
+            Route("GET", "/stats", self._stats),
+            Route("GET", "/log", lambda _: json_reply(200, self._traffic.log())),
+            Route("POST", "/persona", self._persona),
+            Route("POST", "/api-token", self._api_token),
+            Route("POST", "/settings", self._settings),
+            Route("GET", "/faults", lambda _: json_reply(200, self._traffic.planned())),
+            Route("POST", "/faults", self._plan),
+            Route("DELETE", "/faults", self._clear),
+        ]
+
+    def _stats(self, _request: Request) -> Reply:
+        names = ["control", "issuer", "fulcio", "rekor", *(index.name for index in self._indexes)]
+        return json_reply(200, {"services": self._traffic.stats(names)})
+
+    def _persona(self, request: Request) -> Reply:
+        asked = _object(request)
+        claims, publisher = asked.get("claims"), asked.get("publisher")
+        if not isinstance(claims, dict) or "iss" not in claims or not isinstance(publisher, dict):
+            raise _refused("a persona has claims, with iss, and a publisher")
+        try:
+            trusted = register(publisher, claims, asked.get("projects"))
+        except (KeyError, ValueError) as error:
+            raise _refused(f"not a publisher: {error}") from error
+        for index in self._indexes:
+            index.exchange.register(trusted)
+        player = self._issuer.add(claims, asked.get("overrides"))
+        url = f"{self._world['issuer']}/token/{player.id}?api-version=2.0"
+        return json_reply(200, {"request_url": url, "request_token": player.bearer})
+
+    def _api_token(self, request: Request) -> Reply:
+        """A user's own token, which can upload but not attest."""
+        asked = _object(request)
+        projects = asked.get("projects")
+        wanted = None if projects is None else frozenset(projects)
+        tokens = {
+            index.name: index.store.grant(wanted, lifetime=asked.get("seconds", 900)).token
+            for index in self._indexes
+        }
+        return json_reply(200, {"tokens": tokens})
+
+    def _settings(self, request: Request) -> Reply:
+        asked = _object(request)
+        if unknown := set(asked) - SETTINGS:
+            raise _refused(f"unknown settings: {', '.join(sorted(unknown))}")
+        if "latency_ms" in asked:
+            self._traffic.set_latency(asked["latency_ms"])
+        if "bytes_per_second" in asked:
+            self._traffic.set_bandwidth(asked["bytes_per_second"])
+        for index in self._indexes:
+            if "file_limit" in asked:
+                index.uploads.settings.file_limit = asked["file_limit"]
+            if "attestations" in asked:
+                index.uploads.settings.attestations = asked["attestations"]
+            if "disabled" in asked:
+                index.exchange.disabled = frozenset(asked["disabled"])
+        return json_reply(200, {})
+
+    def _plan(self, request: Request) -> Reply:
+        asked = request.json()
+        if not isinstance(asked, list):
+            raise _refused("faults are a list")
+        try:
+            self._traffic.plan([Fault(**fault) for fault in asked])
+        except (TypeError, ValueError) as error:
+            raise _refused(f"not a fault: {error}") from error
+        return json_reply(200, {})
+
+    def _clear(self, _request: Request) -> Reply:
+        self._traffic.clear()
+        return json_reply(200, {})
+
+
+def _object(request: Request) -> dict[str, Any]:
+    value = request.json()
+    if not isinstance(value, dict):
+        raise _refused("not a JSON object")
+    return value
+
+
+def _refused(message: str) -> ReplyError:
+    return ReplyError(json_reply(400, {"message": message}))

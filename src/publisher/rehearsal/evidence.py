@@ -1,0 +1,107 @@
+"""What a rehearsal leaves behind with ``--keep``: files that other tools can check."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from publisher.errors import CannotWrite, SandboxUnusable
+from publisher.rehearsal import loopback
+from publisher.world import Index, World
+
+SIMPLE_JSON = "application/vnd.pypi.simple.v1+json"
+SUFFIXES = {"https://slsa.dev/provenance/v1": "slsa"}
+PUBLISH = "publish"
+
+
+def write(keep: Path, world: World, sandbox: Mapping[str, Any]) -> None:
+    """Write roots, dists, attestations, provenance, pages and the request log into ``keep``.
+
+    Raises:
+        SandboxUnusable: The sandbox doesn't answer any more, or names files that are none.
+        OSError: The folder can't be written.
+    """
+    config = sandbox["trust_config"]
+    # gh reads trusted roots as JSON lines, and skips one that has no line's end.
+    _put(keep, "trusted_root.json", json.dumps(config["trustedRoot"]).encode() + b"\n")
+    _put(keep, "client_trust_config.json", json.dumps(config).encode() + b"\n")
+    for index in world.indexes:
+        _Collector(keep, index, sandbox["ca"]).collect()
+    log = loopback.call("GET", f"{sandbox['control']}/log")
+    _put(keep, "requests.json", log.body)
+
+
+class _Collector:
+    """Reads an index through its public API, as anybody could."""
+
+    def __init__(self, keep: Path, index: Index, ca: str | None) -> None:
+        self._keep = keep
+        self._index = index
+        self._ca = ca
+
+    def collect(self) -> None:
+        for project in self._page(self._index.simple_url, "simple")["projects"]:
+            name = _plain(project["name"])
+            listing = self._page(self._index.listing_url(name), f"simple/{name}")
+            for file in listing["files"]:
+                self._file(file)
+
+    def _page(self, url: str, folder: str) -> Any:
+        """Keep a page in both forms, and return the JSON one."""
+        where = f"index/{_plain(self._index.name)}/{folder}"
+        page = self._get(url, SIMPLE_JSON)
+        _put(self._keep, f"{where}/index.json", page.body)
+        _put(self._keep, f"{where}/index.html", self._get(url, "text/html").body)
+        return page.json(url)
+
+    def _file(self, file: Mapping[str, Any]) -> None:
+        filename = _plain(file["filename"])
+        _put(self._keep, f"dists/{filename}", self._get(file["url"], "*/*").body)
+        if file["provenance"] is None:
+            return
+        answer = self._get(file["provenance"], "application/json")
+        _put(self._keep, f"provenance/{_plain(self._index.name)}/{filename}.json", answer.body)
+        for bundle in answer.json(file["provenance"])["attestation_bundles"]:
+            for attestation in bundle["attestations"]:
+                self._attestation(filename, attestation)
+
+    def _attestation(self, filename: str, value: Mapping[str, Any]) -> None:
+        """Keep it as PEP 740 object, and as the Sigstore bundle that other verifiers read."""
+        from pypi_attestations import Attestation
+
+        attestation = Attestation.model_validate(value)
+        kind = SUFFIXES.get(attestation.statement["predicateType"], PUBLISH)
+        short = filename if kind == PUBLISH else f"{filename}.{kind}"
+        text = attestation.model_dump_json()
+        _put(self._keep, f"attestations/{filename}.{kind}.attestation", text.encode())
+        bundle = attestation.to_bundle().to_json()
+        _put(self._keep, f"attestations/{short}.sigstore.json", bundle.encode())
+
+    def _get(self, url: str, accept: str) -> loopback.Answer:
+        return loopback.call("GET", url, ca=self._ca, headers={"Accept": accept})
+
+
+def _plain(name: str) -> str:
+    """A name that stays in its folder.
+
+    Raises:
+        SandboxUnusable: It would not.
+    """
+    if name in {"", ".", ".."} or any(sign in name for sign in "/\\:\0"):
+        raise SandboxUnusable("The sandbox names a file that is none", facts={"name": name})
+    return name
+
+
+def _put(keep: Path, where: str, data: bytes) -> None:
+    path = keep / where
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    except OSError as error:
+        raise CannotWrite(
+            f"The evidence can't be written: {error.strerror}",
+            facts={"path": str(path)},
+            hint="Name a folder of yours with --keep.",
+        ) from error

@@ -1,0 +1,155 @@
+"""The rehearsal's stage: all services, wired together, on their ports."""
+
+from __future__ import annotations
+
+import json
+import logging
+import ssl
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from publisher.rehearsal.control import Control
+from publisher.rehearsal.fulcio import Fulcio
+from publisher.rehearsal.issuer import Issuer
+from publisher.rehearsal.oidc import Exchange
+from publisher.rehearsal.rekor import Rekor
+from publisher.rehearsal.server import Service
+from publisher.rehearsal.simple import Pages
+from publisher.rehearsal.store import Store
+from publisher.rehearsal.traffic import Traffic
+from publisher.rehearsal.trust import Roots, tls_context, trust_config
+from publisher.rehearsal.upload import Uploads
+
+APP = "sigstore-python", "sigstore"
+
+
+class UnsafeFolderError(Exception):
+    """Sigstore's cache is not inside the rehearsal's folder, so it may be the user's own."""
+
+
+class Index:
+    """A package index under a name, which is also its audience."""
+
+    def __init__(self, service: Service, issuer: Issuer, folder: Path, warm: Warmup) -> None:
+        folder.mkdir()
+        self.name = service.name
+        self.service = service
+        self.store = Store(folder)
+        self.exchange = Exchange(self.name, issuer, self.store)
+        self.uploads = Uploads(self.store, warm.wait)
+        self._pages = Pages(self.store)
+
+    def start(self) -> None:
+        """Answer requests."""
+        parts = (self.exchange, self.uploads, self._pages)
+        self.service.start([route for part in parts for route in part.routes()])
+
+
+class Warmup:
+    """Imports Sigstore's library beside the first requests, and gives it our trust root.
+
+    The index verifies with ``Attestation.verify(..., offline=True)``, which reads the root that
+    lies in Sigstore's TUF cache. The parent process made sure that the cache is the rehearsal's.
+    """
+
+    def __init__(self, config: dict[str, Any], folder: Path) -> None:
+        self._config = config
+        self._folder = folder
+        self._ready = threading.Event()
+
+    def check(self) -> None:
+        """Make sure that the cache is the rehearsal's.
+
+        Raises:
+            UnsafeFolderError: It is somewhere else.
+        """
+        import platformdirs
+
+        for folder in (platformdirs.user_cache_dir(*APP), platformdirs.user_data_dir(*APP)):
+            if not Path(folder).resolve().is_relative_to(self._folder.resolve()):
+                raise UnsafeFolderError(folder)
+
+    def start(self) -> None:
+        """Begin, in a thread."""
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def wait(self) -> None:
+        """Return when it is done, or has failed: verification then says why."""
+        self._ready.wait()
+
+    def _run(self) -> None:
+        try:
+            self._prepare()
+        finally:
+            self._ready.set()
+
+    def _prepare(self) -> None:
+        from sigstore._internal.tuf import DEFAULT_TUF_URL, _get_dirs
+
+        logging.getLogger("sigstore").setLevel(logging.ERROR)  # it warns of offline mode each time
+        _, targets = _get_dirs(DEFAULT_TUF_URL)
+        targets.mkdir(parents=True)
+        root, signing = self._config["trustedRoot"], self._config["signingConfig"]
+        (targets / "trusted_root.json").write_text(json.dumps(root))
+        (targets / "signing_config.v0.2.json").write_text(json.dumps(signing))
+        import pypi_attestations  # noqa: F401 - the import itself is what takes the time
+
+
+class Stage:
+    """Everything that plays. Ports are open at once; ``start`` lets services answer."""
+
+    def __init__(
+        self, folder: Path, *, indexes: Sequence[str] = ("pypi",), port: int = 0, tls: bool = False
+    ) -> None:
+        self.files = Path(tempfile.mkdtemp(prefix="files-", dir=folder))
+        context: ssl.SSLContext | None = None
+        ca: str | None = None
+        if tls:
+            context, ca = tls_context(self.files)
+        traffic = Traffic()
+        self._control = Service("control", traffic, port=port)
+        names = ("issuer", "fulcio", "rekor")
+        issuer, fulcio, rekor = (Service(name, traffic, tls=context) for name in names)
+        roots = Roots.make()
+        config = trust_config(
+            roots, issuer_url=issuer.url, fulcio_url=fulcio.url, rekor_url=rekor.url
+        )
+        self.warmup = Warmup(config, folder)
+        provider = Issuer()
+        self._plays = [
+            (issuer, provider.routes()),
+            (fulcio, Fulcio(provider, roots).routes()),
+            (rekor, Rekor(roots.rekor_key).routes()),
+        ]
+        self._indexes = [
+            Index(
+                Service(name, traffic, tls=context, throttle=traffic.throttle(name)),
+                provider,
+                self.files / name,
+                self.warmup,
+            )
+            for name in indexes
+        ]
+        world = {
+            "control": self._control.url,
+            **{service.name: service.url for service in (issuer, fulcio, rekor)},
+            "indexes": [
+                {"name": index.name, "url": index.service.url, "audience": index.name}
+                for index in self._indexes
+            ],
+            "trust_config": config,
+            "ca": ca,
+        }
+        self._board = Control(world, provider, self._indexes, traffic)
+
+    def start(self) -> str:
+        """Let all services answer, and return the control URL."""
+        for service, routes in self._plays:
+            service.start(routes)
+        for index in self._indexes:
+            index.start()
+        self._control.start(self._board.routes())
+        return self._control.url
