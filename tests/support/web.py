@@ -30,13 +30,14 @@ class Say:
     """What to do with a request.
 
     ``kind``: ``answer`` it; ``reset`` the connection; ``hang`` until the server ends; ``cut`` the
-    answer off in the middle of a body that promises to be longer; ``stall`` there instead.
+    answer off in the middle of a body that promises to be longer; ``stall`` there instead; send the
+    body ``raw``, without being HTTP about it.
     """
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
-    kind: Literal["answer", "reset", "hang", "cut", "stall"] = "answer"
+    kind: Literal["answer", "reset", "hang", "cut", "stall", "raw"] = "answer"
     reason: str | None = None
 
 
@@ -139,6 +140,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         elif say.kind == "hang":
             self.server.web.over.wait()
+            self.close_connection = True
+        elif say.kind == "raw":
+            self.wfile.write(say.body)
             self.close_connection = True
         else:
             self._send(say)
