@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import requests
-from support.sandbox import Sandbox
 
 from publisher import transport
 from publisher.rehearsal.child import child
+from support.sandbox import Sandbox
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.archives import core_metadata, make_sdist, make_wheel, write_zip
-from support.sandbox import Sandbox
 
 from publisher import cli, errors
 from publisher.publish import pipeline
+from support.archives import core_metadata, make_sdist, make_wheel, write_zip
+from support.sandbox import Sandbox
 
 GITHUB_JOB = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "octo-org/widget"}
 

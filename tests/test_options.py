@@ -128,7 +128,7 @@ def test_a_row_by_its_names() -> None:
 def test_one_field_is_all_a_new_option_needs() -> None:
     @dataclass(frozen=True)
     class Table:
-        html: Path | None = option(None, Row("How", "a page"))  # noqa: RUF009 - it is a field()
+        html: Path | None = option(None, Row("How", "a page"))
         color: Literal["auto", "no"] = option("auto", Row("How", "colours"))
 
     # The names in the annotations are found in the module, as for Options.

@@ -159,7 +159,7 @@ def _release(
     from publisher.publish.pipeline import Release
     from publisher.publish.recorder import Recorder
 
-    http = Http(ca=world.ca, notice=console.say)
+    http = Http(ca=world.ca or _tls_roots(env), notice=console.say)
     recorder = Recorder(record, console, http)
     foreign = settings.foreign_settings(env)
     if foreign:
@@ -171,6 +171,12 @@ def _release(
         http.close()
 
 
+def _tls_roots(env: Mapping[str, str]) -> Path | None:
+    """``SSL_CERT_FILE``, which requests leaves out; its own two variables come first."""
+    theirs = env.get("REQUESTS_CA_BUNDLE") or env.get("CURL_CA_BUNDLE")
+    return Path(env["SSL_CERT_FILE"]) if env.get("SSL_CERT_FILE") and not theirs else None
+
+
 def _finish(options: Options, record: Run, console: Console) -> int:
     """Say how it ended and write the report."""
     from publisher.report import plain
@@ -179,13 +185,13 @@ def _finish(options: Options, record: Run, console: Console) -> int:
     links = [] if record.rehearsal else _links(record)
     console.summary(record, links)
     try:
+        if options.format == "json":
+            plain.show(report.as_json(record), sys.stdout)
         if options.report:
             report.write(record, options.report)
     except PublisherError as error:
         console.show_error(error)
         record.exit_code = record.exit_code or error.exit_code
-    if options.format == "json":
-        plain.show(report.as_json(record), sys.stdout)
     console.last_word(record)
     return record.exit_code
 

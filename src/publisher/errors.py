@@ -278,6 +278,7 @@ NOTES: dict[str, Severity] = {
     "not-visible-yet": "warning",
     "token-not-burned": "warning",
     "other-tools-setting": "note",
+    "wheel-not-portable": "warning",
 }
 """Remarks that do not stop a run, by code, with their severity."""
 

@@ -1,6 +1,6 @@
 """One way to the network: timeouts, size caps, typed retries, no redirects.
 
-``requests`` lives here and nowhere else; Sigstore's clients get their sessions from here too.
+``requests`` lives here and in ``transport``; Sigstore's clients get their sessions from here too.
 """
 
 from __future__ import annotations

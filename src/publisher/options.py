@@ -6,7 +6,6 @@ reads them.
 """
 
 # Every default below is made by option(), which is dataclasses.field with a row in its metadata.
-# ruff: noqa: RUF009
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from publisher import errors
+from publisher.models import Finding
 from publisher.publish import build as module
 from publisher.publish.build import build, clean_environment
 from publisher.publish.dists import read_all
@@ -377,3 +378,24 @@ def test_values_with_a_user_in_a_url() -> None:
     kept = {"PIP_INDEX_URL": url, "UV_INDEX": url, "https_proxy": url, "ALL_PROXY": url}
     mail = {"EMAIL": "me@example.org", "GITHUB_SERVER_URL": "https://git.example/@me"}
     assert clean_environment(kept | mail | {"DATABASE_URL": url, "X": f"a {url}"}) == kept | mail
+
+
+def test_a_wheel_for_this_very_linux_is_left_out(
+    project: Project, tmp_path: Path, env: dict[str, str]
+) -> None:
+    notes: list[Finding] = []
+    backend = BACKEND.replace("py3-none-any", "cp311-cp311-linux_x86_64")
+    into = tmp_path / "dist"
+    built = build(project(backend), into, env=env, on_line=lambda _: None, note=notes.append)
+    assert [path.name for path in built] == ["widget-1.0.tar.gz"]
+    assert sorted(into.iterdir()) == sorted(built)
+    assert [note.code for note in notes] == ["wheel-not-portable"]
+    assert "linux_x86_64" in notes[0].message
+
+
+def test_a_wheel_with_an_unreadable_name_is_for_the_next_step(
+    project: Project, tmp_path: Path, env: dict[str, str]
+) -> None:
+    backend = BACKEND.replace("-py3-none-any", "-none-any")
+    built = build(project(backend), tmp_path / "dist", env=env, on_line=lambda _: None)
+    assert sorted(path.name for path in built) == ["widget-1.0-none-any.whl", "widget-1.0.tar.gz"]

@@ -9,7 +9,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import IO, TYPE_CHECKING, Literal
@@ -26,6 +26,7 @@ from packaging.utils import (
 from publisher.errors import BrokenArchive, RefusedName
 
 if TYPE_CHECKING:
+    from packaging.tags import Tag
     from packaging.version import Version
 
 _UNREADABLE = (
@@ -119,15 +120,14 @@ def _parse_wheel(filename: str) -> Named:
         project, version, _, tags = parse_wheel_filename(filename)
     except InvalidWheelFilename as error:
         raise _refused(filename, f"is no wheel's name ({error})") from error
-    for platform in sorted({tag.platform for tag in tags}):
-        if not _PLATFORM.fullmatch(platform):
-            raise _refused(
-                filename,
-                f"has the platform tag {platform}",
-                hint="Repair the wheel with auditwheel, so that it says which Linux it runs on."
-                if platform.startswith("linux")
-                else "",
-            )
+    if platform := refused_platform(tags):
+        raise _refused(
+            filename,
+            f"has the platform tag {platform}",
+            hint="Repair the wheel with auditwheel, so that it says which Linux it runs on."
+            if platform.startswith("linux")
+            else "",
+        )
     name, stem_version, *_ = filename.split("-")
     expected = project.replace("-", "_")
     if name != expected:
@@ -135,6 +135,12 @@ def _parse_wheel(filename: str) -> Named:
     python = filename.removesuffix(".whl").split("-")[-3]
     root = f"{name}-{stem_version}.dist-info"
     return Named(filename, project, version, "wheel", python, root)
+
+
+def refused_platform(tags: Iterable[Tag]) -> str | None:
+    """The first platform that the index takes no wheels for, such as ``linux_x86_64``."""
+    platforms = sorted({tag.platform for tag in tags})
+    return next((name for name in platforms if not _PLATFORM.fullmatch(name)), None)
 
 
 def _parse_sdist(filename: str) -> Named:

@@ -18,8 +18,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, cast
 
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
 from publisher import git
-from publisher.errors import BuildFailed, CannotWrite, NothingToPublish
+from publisher.errors import BuildFailed, CannotWrite, NothingToPublish, remark
+from publisher.models import Finding
+from publisher.publish.archive import refused_platform
 
 _TAIL = 30  # lines of output that an error shows
 _LINE = 1 << 16  # characters; a longer line is shown in pieces
@@ -37,7 +41,6 @@ _COMMAND_FILES = {
 }  # fmt: skip
 _KEPT = (
     "PIP_", "UV_INDEX", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX", "UV_FIND_LINKS",
-    "SETUPTOOLS_SCM_",  # ..._PRETEND_VERSION_FOR_<PROJECT>, and a project may be called token
 )  # fmt: skip
 _SECRET_WORD = re.compile(
     r"(AUTH|CREDS|JWT|KEYS?|PASS|PASSPHRASE|PAT|PRIVATE"
@@ -55,13 +58,14 @@ def clean_environment(env: Mapping[str, str]) -> dict[str, str]:
        ``UV_PUBLISH_``, and git's ``GIT_CONFIG_COUNT/KEY_n/VALUE_n/PARAMETERS``.
     2. Dropped by name: ``GITHUB_ENV`` and GitHub's other command files, through which a build
        could change later steps, and Azure's ``IDENTITY_HEADER``.
-    3. Kept by prefix: what the installer of the build's requirements reads (``PIP_*``,
-       ``UV_INDEX*``, ``UV_DEFAULT_INDEX``, ``UV_EXTRA_INDEX*``, ``UV_FIND_LINKS``), *with* any
-       user and password for a private index, and ``SETUPTOOLS_SCM_*``.
+    3. Kept by prefix: ``SETUPTOOLS_SCM_*``.
     4. Dropped when a word of the name (between underscores) is AUTH, CREDS, JWT, KEY(S), PASS,
        PASSPHRASE, PAT or PRIVATE, or ends in APIKEY, CREDENTIAL(S), PASSWD, PASSWORD(S),
        SECRET(S) or TOKEN(S). ``KEYBOARD`` and ``TOKENIZERS_PARALLELISM`` stay.
-    5. Dropped when the value is a URL with a user in it, such as GitLab's ``CI_REPOSITORY_URL``,
+    5. Kept by prefix: what the installer of the build's requirements reads (``PIP_*``,
+       ``UV_INDEX*``, ``UV_DEFAULT_INDEX``, ``UV_EXTRA_INDEX*``, ``UV_FIND_LINKS``), *with* a
+       user and password in the URL of a private index: without it nothing could be installed.
+    6. Dropped when the value is a URL with a user in it, such as GitLab's ``CI_REPOSITORY_URL``,
        unless the name ends in ``_PROXY``.
 
     This is hygiene, not a sandbox: a backend that means harm runs as the same user and can read
@@ -73,15 +77,20 @@ def clean_environment(env: Mapping[str, str]) -> dict[str, str]:
 def _may_see(name: str, value: str) -> bool:
     if name.startswith(_DROPPED) or name in _COMMAND_FILES:
         return False
-    if name.startswith(_KEPT):
+    if name.startswith("SETUPTOOLS_SCM_"):  # ..._FOR_<PROJECT>, and a project may be called token
         return True
     if any(_SECRET_WORD.fullmatch(word) for word in re.split(r"[^A-Z0-9]+", name)):
         return False
-    return name.endswith("_PROXY") or not _USERINFO.search(value)
+    return name.startswith(_KEPT) or name.endswith("_PROXY") or not _USERINFO.search(value)
 
 
 def build(
-    source: Path, into: Path, *, env: Mapping[str, str], on_line: Callable[[str], None]
+    source: Path,
+    into: Path,
+    *,
+    env: Mapping[str, str],
+    on_line: Callable[[str], None],
+    note: Callable[[Finding], None] = lambda _: None,
 ) -> tuple[Path, ...]:
     """Build the sdist and, from the unpacked sdist, the wheel, each in an isolated environment.
 
@@ -95,6 +104,8 @@ def build(
         env: The environment we run in.
         on_line: Called with each line of the build's output. It is foreign text: a CI may read
             commands in it.
+        note: Told when the wheel is left out: a wheel of compiled code that was built for this
+            very Linux is taken by no index.
 
     Returns:
         The sdist and the wheel in ``into``. Neither is there when the build fails.
@@ -111,15 +122,20 @@ def build(
             facts={"looked_in": [str(source)]},
             hint="Name the project's folder, or the folder that holds finished dists.",
         )
+    child = _environment(source, env)
+    with tempfile.TemporaryDirectory(prefix="publisher-build-", ignore_cleanup_errors=True) as temp:
+        folder = Path(temp, "dist")
+        _run(_command(source, folder, child), Path(temp), child, on_line)
+        return _move(_portable(_complete(folder), note), into)
+
+
+def _environment(source: Path, env: Mapping[str, str]) -> dict[str, str]:
     child = clean_environment(env)
     if not child.get("SOURCE_DATE_EPOCH"):
         child.pop("SOURCE_DATE_EPOCH", None)
         if (time := git.commit_time(source, env=env)) is not None:
             child["SOURCE_DATE_EPOCH"] = str(time)
-    with tempfile.TemporaryDirectory(prefix="publisher-build-", ignore_cleanup_errors=True) as temp:
-        folder = Path(temp, "dist")
-        _run(_command(source, folder, child), Path(temp), child, on_line)
-        return _move(_complete(folder), into)
+    return child
 
 
 def _command(source: Path, folder: Path, env: Mapping[str, str]) -> list[str]:
@@ -222,6 +238,26 @@ def _complete(folder: Path) -> list[Path]:
             hint="Build with your own commands and pass the folder of dists instead.",
         )
     return made
+
+
+def _portable(made: list[Path], note: Callable[[Finding], None]) -> list[Path]:
+    """Leave out a wheel whose platform the index refuses; the sdist carries the release."""
+    sdist, wheel = made
+    try:
+        platform = refused_platform(parse_wheel_filename(wheel.name)[3])
+    except InvalidWheelFilename:
+        return made  # reading it later says what is wrong
+    if platform is None:
+        return made
+    note(
+        remark(
+            "wheel-not-portable",
+            f"the wheel is tagged {platform}, which no index takes; only the sdist is published",
+            hint="Build wheels with cibuildwheel, and pass the folder that holds all the dists.",
+            wheel=wheel.name,
+        )
+    )
+    return [sdist]
 
 
 def _move(made: list[Path], into: Path) -> tuple[Path, ...]:

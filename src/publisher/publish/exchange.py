@@ -95,7 +95,7 @@ def _reach(index: Index, ask: Callable[[], Answer]) -> Answer:
         raise IndexUnreachable(
             f"{index.name} does not answer: {error.reason}",
             facts={"index": index.name, "url": error.url, "reason": error.reason},
-            hint="Nothing was uploaded. Run the same command again.",
+            hint="Run the same command again; files that arrived are known by digest.",
         ) from error
 
 

@@ -103,7 +103,7 @@ class Release:
             self.record.run.tag = None if tag == "none" else tag
             dists.check(read, tag=self.record.run.tag)
             releases = sorted({f"{dist.project} {dist.version}" for dist in read})
-            self.record.reporter.say(f"{len(read)} files of {', '.join(releases)}")
+            self.record.reporter.say(f"{', '.join(releases)}: {len(read)} to publish")
         return read
 
     def _build(self, project: Path, why: str, number: int) -> tuple[Path, ...]:
@@ -111,7 +111,13 @@ class Release:
         if self.world.build_into:
             into = self.world.build_into / str(number)
         with self.record.step("build", f"sdist, then the wheel from it ({why})"):
-            return build.build(project, into, env=self.env, on_line=self.record.reporter.detail)
+            return build.build(
+                project,
+                into,
+                env=self.env,
+                on_line=self.record.reporter.detail,
+                note=self.record.note,
+            )
 
     def _plan(self, found: Sequence[Dist]) -> Plans:
         plans = {}

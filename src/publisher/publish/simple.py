@@ -26,7 +26,7 @@ def listing(http: Http, index: Index, project: str) -> dict[str, Listed]:
         raise IndexUnreachable(
             f"{index.name} does not answer: {error.reason}",
             facts={"index": index.name, "url": error.url, "reason": error.reason},
-            hint="Nothing was changed. Run the same command again.",
+            hint="Run the same command again; files that arrived are known by digest.",
         ) from error
     if answer.status == 404:
         return {}

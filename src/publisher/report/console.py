@@ -10,7 +10,7 @@ from typing import TextIO
 from rich.console import Console as RichConsole
 from rich.text import Text
 
-from publisher.errors import Interrupted, PublisherError
+from publisher.errors import PublisherError, Stopped
 from publisher.models import Finding, Run, Severity
 from publisher.report import summary
 from publisher.report.progress import Bar, Lines
@@ -84,7 +84,7 @@ class Console:
         try:
             yield
         except BaseException as e:
-            stopped = isinstance(e, Interrupted | KeyboardInterrupt)
+            stopped = isinstance(e, Stopped | KeyboardInterrupt)
             self._close("✗", "stopped" if stopped else "failed", started, "red")
             raise
         self._close("✓", "done", started, "green")

@@ -118,7 +118,9 @@ def _next(run: Run) -> Iterator[str]:
     late = sum(place.arrival == "not-visible-yet" for place in places)
     if run.exit_code == 8:
         yield "Find out why the index shows something else before anybody installs it."
-    elif run.exit_code and any(place.status == "uploaded" for place in places):
+    elif (
+        not run.rehearsal and any(place.status == "uploaded" for place in places) and run.exit_code
+    ):
         yield AGAIN
     elif run.rehearsal and not run.exit_code:
         yield "The same command without --dry-run publishes."

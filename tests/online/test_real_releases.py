@@ -1,0 +1,135 @@
+"""Real source trees and a real release of many files, fetched from the registry at test time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import sys
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urljoin
+
+import pytest
+import requests
+
+from publisher import cli, world
+from support.sandbox import Sandbox
+
+pytestmark = pytest.mark.online
+
+LINK = re.compile(r'href="([^"#]+)#sha256=([0-9a-f]{64})"')
+
+
+class Registry:
+    """The registry's simple pages and files, by name."""
+
+    def __init__(self, http: requests.Session) -> None:
+        self.http = http
+
+    def files(self, project: str, version: str) -> dict[str, tuple[str, str]]:
+        """URL and sha256 of the files of one release, by filename."""
+        url = f"{world.pypi().simple_url}{project}/"
+        page = self.http.get(url, headers={"Accept": "text/html"}, timeout=60)
+        page.raise_for_status()
+        release = re.compile(rf"[^/]*-{re.escape(version)}(-[^/]+\.whl|\.tar\.gz)$")
+        found = {
+            link.rpartition("/")[2]: (link, digest) for link, digest in LINK.findall(page.text)
+        }
+        return {
+            name: (urljoin(url, link), digest)
+            for name, (link, digest) in found.items()
+            if release.match(name)
+        }
+
+    def fetch(self, url: str, digest: str, into: Path) -> Path:
+        content = self.http.get(url, timeout=120).content
+        assert hashlib.sha256(content).hexdigest() == digest
+        into.write_bytes(content)
+        return into
+
+
+@pytest.fixture(scope="session")
+def registry() -> Iterator[Registry]:
+    with requests.Session() as http:
+        try:
+            http.head(world.pypi().simple_url, timeout=20)
+        except requests.RequestException as error:
+            pytest.skip(f"no package registry is reachable: {type(error).__name__}")
+        yield Registry(http)
+
+
+@pytest.fixture
+def surroundings(clean_env: dict[str, str]) -> dict[str, str]:
+    """What a build may need of this machine to reach the registry."""
+    wanted = ("PIP_", "UV_", "SSL_", "REQUESTS_", "HTTP", "http", "NO_PROXY", "no_proxy")
+    return {**{k: v for k, v in os.environ.items() if k.startswith(wanted)}, **clean_env}
+
+
+@pytest.mark.parametrize(
+    ("project", "version", "backend", "compiled"),
+    [
+        ("pluggy", "1.6.0", "setuptools.build_meta", False),
+        ("iniconfig", "2.1.0", "hatchling.build", False),
+        ("pyproject_hooks", "1.2.0", "flit_core.buildapi", False),
+        ("markupsafe", "3.0.2", "setuptools.build_meta", True),
+    ],
+)
+def test_built_by_us_from_a_real_source_tree(
+    project: str,
+    version: str,
+    backend: str,
+    compiled: bool,
+    registry: Registry,
+    sandbox: Sandbox,
+    tmp_path: Path,
+    surroundings: dict[str, str],
+) -> None:
+    files = registry.files(project.replace("_", "-"), version)
+    name = next(name for name in files if name.endswith(".tar.gz"))
+    sdist = registry.fetch(*files[name], tmp_path / name)
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path / "source", filter="data")
+    source = next((tmp_path / "source").iterdir())
+    assert backend in (source / "pyproject.toml").read_text("utf-8")
+    report = tmp_path / "report.json"
+    # an sdist is no git checkout, and must not take the version of one around it
+    surroundings["SETUPTOOLS_SCM_PRETEND_VERSION"] = version
+
+    argv = ["--sandbox", sandbox.control, "--report", str(report), "--build", "always"]
+    assert cli.run([*argv, str(source)], surroundings) == 0
+
+    written = json.loads(report.read_text("utf-8"))
+    kinds = {file["kind"] for file in written["files"]}
+    left_out = "wheel-not-portable" in {finding["code"] for finding in written["findings"]}
+    # a Linux build of compiled code is no wheel that an index takes; other systems' are
+    assert left_out == (compiled and sys.platform == "linux")
+    assert kinds == ({"sdist"} if left_out else {"sdist", "wheel"})
+    assert {file["indexes"]["pypi"]["arrival"] for file in written["files"]} == {"verified"}
+
+
+def test_a_release_of_many_wheels(
+    registry: Registry, sandbox: Sandbox, tmp_path: Path, clean_env: dict[str, str]
+) -> None:
+    files = registry.files("wrapt", "1.17.3")
+    assert len(files) >= 50
+    folder = tmp_path / "dist"
+    folder.mkdir()
+    for name, (url, digest) in files.items():
+        registry.fetch(url, digest, folder / name)
+    report = tmp_path / "report.json"
+
+    assert (
+        cli.run(["--sandbox", sandbox.control, "--report", str(report), str(folder)], clean_env)
+        == 0
+    )
+
+    written = json.loads(report.read_text("utf-8"))
+    assert {file["filename"]: file["sha256"] for file in written["files"]} == {
+        name: digest for name, (_, digest) in files.items()
+    }
+    assert {file["indexes"]["pypi"]["arrival"] for file in written["files"]} == {"verified"}
+    serials = {file["attestations"][0]["certificate"]["serial"] for file in written["files"]}
+    assert len(serials) == 1

@@ -1,0 +1,288 @@
+"""Whole releases through the command line, into the rehearsal world."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from publisher import cli
+from publisher.report.record import schema
+from support.archives import make_sdist, make_wheel
+from support.projects import make_project
+from support.sandbox import Sandbox
+
+Report = dict[str, Any]
+
+
+class Rehearsal:
+    """Runs the command line against the sandbox and reads what it left."""
+
+    def __init__(self, sandbox: Sandbox, folder: Path, env: dict[str, str]) -> None:
+        self.sandbox, self.folder, self.env = sandbox, folder, env
+
+    def __call__(self, *arguments: str | Path, exit_code: int = 0) -> Report:
+        path = self.folder / "report.json"
+        argv = ["--sandbox", self.sandbox.control, "--report", str(path), *map(str, arguments)]
+        assert cli.run(argv, self.env) == exit_code
+        report: Report = json.loads(path.read_text("utf-8"))
+        jsonschema.validate(report, schema())
+        assert report["exit_code"] == exit_code
+        return report
+
+
+@pytest.fixture
+def rehearse(sandbox: Sandbox, tmp_path: Path, clean_env: dict[str, str]) -> Rehearsal:
+    return Rehearsal(sandbox, tmp_path, clean_env)
+
+
+def statuses(report: Report, index: str = "pypi") -> dict[str, tuple[str, str]]:
+    return {
+        file["filename"]: (file["indexes"][index]["status"], file["indexes"][index]["arrival"])
+        for file in report["files"]
+    }
+
+
+def steps(report: Report) -> dict[str, str]:
+    return {step["name"]: step["status"] for step in report["steps"]}
+
+
+def codes(report: Report) -> set[str]:
+    return {finding["code"] for finding in report["findings"]}
+
+
+def test_a_project_from_source_to_verified_arrival(
+    rehearse: Rehearsal,
+    project_name: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    project = make_project(tmp_path / "source", project_name)
+    report = rehearse(project)
+    stem = project_name.replace("-", "_")
+    assert statuses(report) == {
+        f"{stem}-1.0-py3-none-any.whl": ("uploaded", "verified"),
+        f"{stem}-1.0.tar.gz": ("uploaded", "verified"),
+    }
+    order = ["identity", "build", "dists", "plan", "mint", "sign", "verify", "upload", "burn"]
+    assert [step["name"] for step in report["steps"]] == [*order, "arrival"]
+    assert set(steps(report).values()) == {"done"}
+    assert report["dry_run"] is True
+    assert report["provider"]["name"] == "github"
+    assert report["releases"] == [{"project": project_name, "version": "1.0", "tag": None}]
+    serials = {f["attestations"][0]["certificate"]["serial"] for f in report["files"]}
+    assert len(serials) == 1, "one certificate for the whole run"
+    out = capsys.readouterr().out.rstrip()
+    assert out.endswith("REHEARSAL: NOTHING WAS PUBLISHED. EVERY STEP PASSED.")
+
+
+def test_a_rehearsal_leaves_the_project_alone(
+    rehearse: Rehearsal, project_name: str, tmp_path: Path
+) -> None:
+    project = make_project(tmp_path / "source", project_name)
+    before = sorted(path.name for path in project.rglob("*"))
+    rehearse(project)
+    assert [n for n in sorted(p.name for p in project.rglob("*")) if "pyc" not in n] == before
+
+
+def test_several_projects_in_one_run(
+    rehearse: Rehearsal, project_name: str, tmp_path: Path, sandbox: Sandbox
+) -> None:
+    one, two = f"{project_name}-one", f"{project_name}-two"
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    for tag in ("py3-none-any", "py3-none-win32", "py3-none-win_amd64"):
+        make_wheel(folder, one, "1.0", tag=tag)
+    make_sdist(folder, one, "1.0")
+    report = rehearse(folder, make_project(tmp_path / "two", two, "2.0"), "--jobs", "3")
+    assert len(report["files"]) == 6
+    assert set(statuses(report).values()) == {("uploaded", "verified")}
+    assert {(r["project"], r["version"]) for r in report["releases"]} == {
+        (one, "1.0"),
+        (two, "2.0"),
+    }
+    names = [file["filename"] for file in sandbox.listing(one).json()["files"]]
+    assert len(names) == 4
+
+
+def test_a_second_run_has_nothing_to_do(
+    rehearse: Rehearsal, project_name: str, tmp_path: Path, sandbox: Sandbox
+) -> None:
+    make_wheel(tmp_path, project_name)
+    first = rehearse(tmp_path)
+    log = sandbox.http.get(f"{sandbox.info['rekor']}/api/v1/log").json()["treeSize"]
+    again = rehearse(tmp_path)
+    assert list(statuses(again).values()) == [("already-there", "verified")]
+    assert steps(again)["mint"] == steps(again)["sign"] == steps(again)["upload"] == "skipped"
+    assert "already-there" in codes(again)
+    assert "already-there" not in codes(first)
+    assert sandbox.http.get(f"{sandbox.info['rekor']}/api/v1/log").json()["treeSize"] == log
+
+
+def test_an_interrupted_release_is_completed(
+    rehearse: Rehearsal, project_name: str, tmp_path: Path
+) -> None:
+    make_wheel(tmp_path, project_name)
+    rehearse(tmp_path)
+    make_sdist(tmp_path, project_name)
+    report = rehearse(tmp_path)
+    assert sorted(statuses(report).values()) == [
+        ("already-there", "verified"),
+        ("uploaded", "verified"),
+    ]
+
+
+def test_signed_once_for_two_indexes(
+    rehearse: Rehearsal, project_name: str, tmp_path: Path, sandbox: Sandbox
+) -> None:
+    make_wheel(tmp_path, project_name)
+    tree = f"{sandbox.info['rekor']}/api/v1/log"
+    before = sandbox.http.get(tree).json()["treeSize"]
+    report = rehearse(tmp_path, "--repository", "testpypi", "--repository", "pypi")
+    assert statuses(report, "testpypi") == statuses(report, "pypi")
+    assert list(statuses(report).values()) == [("uploaded", "verified")]
+    assert sandbox.http.get(tree).json()["treeSize"] == before + 1
+    assert [i["name"] for i in report["indexes"]] == ["testpypi", "pypi"]
+
+
+def test_without_attestations(rehearse: Rehearsal, project_name: str, tmp_path: Path) -> None:
+    make_wheel(tmp_path, project_name)
+    report = rehearse(tmp_path, "--attestations", "off")
+    assert list(statuses(report).values()) == [("uploaded", "unattested")]
+    assert steps(report)["sign"] == "skipped"
+    assert "attestations-off" in codes(report)
+    later = rehearse(tmp_path)
+    assert list(statuses(later).values()) == [("already-there", "unattested")]
+    assert "already-there-unattested" in codes(later)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_best_effort_goes_on_when_signing_fails(
+    rehearse: Rehearsal, project_name: str, tmp_path: Path, sandbox: Sandbox
+) -> None:
+    make_wheel(tmp_path, project_name)
+    fault = {"service": "rekor", "method": "POST", "path": "/", "times": 9, "status": 400}
+    sandbox.post("faults", [fault])
+    report = rehearse(tmp_path, "--attestations", "best-effort")
+    assert list(statuses(report).values()) == [("uploaded", "unattested")]
+    assert "attestation-failed" in codes(report)
+    assert steps(report)["sign"] == "failed"
+
+
+def test_no_waiting_for_arrival(rehearse: Rehearsal, project_name: str, tmp_path: Path) -> None:
+    make_wheel(tmp_path, project_name)
+    report = rehearse(tmp_path, "--wait", "0")
+    assert list(statuses(report).values()) == [("uploaded", "not-checked")]
+    assert steps(report)["arrival"] == "skipped"
+
+
+def test_not_visible_in_time_is_a_warning(
+    rehearse: Rehearsal, project_name: str, tmp_path: Path, sandbox: Sandbox
+) -> None:
+    make_wheel(tmp_path, project_name)
+    path = f"/simple/{project_name}/"
+    fault = {"service": "pypi", "method": "GET", "path": path, "times": 99, "status": 404}
+    sandbox.post("faults", [fault])
+    report = rehearse(tmp_path, "--wait", "0.3")
+    assert list(statuses(report).values()) == [("uploaded", "not-visible-yet")]
+    assert "not-visible-yet" in codes(report)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_may_pass_is_tried_again(
+    rehearse: Rehearsal, project_name: str, tmp_path: Path, sandbox: Sandbox
+) -> None:
+    make_wheel(tmp_path, project_name)
+    sandbox.post(
+        "faults",
+        [
+            {"service": "pypi", "method": "GET", "path": "/simple/", "times": 2, "status": 503},
+            {"service": "fulcio", "method": "POST", "path": "/", "times": 2, "status": 502},
+            {"service": "rekor", "method": "POST", "path": "/", "times": 1, "kind": "reset"},
+            {"service": "rekor", "method": "POST", "path": "/", "status": 503, "after": True},
+            {"service": "pypi", "method": "POST", "path": "/legacy/", "times": 1, "status": 500},
+            {"service": "pypi", "method": "POST", "path": "/legacy/", "kind": "reset"},
+        ],
+    )
+    report = rehearse(tmp_path)
+    assert list(statuses(report).values()) == [("uploaded", "verified")]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_the_token_is_burned_after_a_failure(
+    rehearse: Rehearsal, project_name: str, tmp_path: Path, sandbox: Sandbox
+) -> None:
+    make_wheel(tmp_path, project_name)
+    make_sdist(tmp_path, project_name)
+    fault = {"service": "pypi", "method": "POST", "path": "/legacy/", "status": 400, "times": 1}
+    sandbox.post("faults", [{**fault, "body": '{"message": "400 no"}'}])
+    report = rehearse(tmp_path, exit_code=7)
+    burned = [line for line in sandbox.log() if line["path"] == "/_/oidc/burn-token"][-1]
+    assert burned["status"] == 202
+    assert sorted(statuses(report).values()) == [
+        ("failed", "not-checked"),
+        ("not-tried", "not-checked"),
+    ]
+
+
+def test_a_token_that_can_not_be_burned_is_told(
+    rehearse: Rehearsal, project_name: str, tmp_path: Path, sandbox: Sandbox
+) -> None:
+    make_wheel(tmp_path, project_name)
+    path = "/_/oidc/burn-token"
+    fault = {"service": "pypi", "method": "POST", "path": path, "status": 500, "times": 1}
+    sandbox.post("faults", [fault])
+    assert "token-not-burned" in codes(rehearse(tmp_path))
+
+
+def test_requests_are_counted(rehearse: Rehearsal, project_name: str, tmp_path: Path) -> None:
+    make_wheel(tmp_path, project_name)
+    counted = {step["name"]: step["requests"] for step in rehearse(tmp_path)["steps"]}
+    # sign: certificate and entry; arrival: listing and provenance. ID tokens come from the world.
+    assert counted == {
+        "identity": 1,
+        "dists": 0,
+        "plan": 1,
+        "mint": 1,
+        "sign": 2,
+        "verify": 0,
+        "upload": 1,
+        "burn": 1,
+        "arrival": 2,
+    }
+
+
+def test_a_job_rehearses_as_itself(rehearse: Rehearsal, project_name: str, tmp_path: Path) -> None:
+    make_wheel(tmp_path, project_name, "1.2")
+    rehearse.env.update(
+        GITHUB_ACTIONS="true",
+        GITHUB_REPOSITORY="someone/something",
+        GITHUB_WORKFLOW_REF="someone/something/.github/workflows/ship.yaml@refs/tags/v1.2",
+        GITHUB_REF="refs/tags/v1.2",
+        GITHUB_REF_TYPE="tag",
+        GITHUB_REF_NAME="v1.2",
+        TWINE_PASSWORD="never read",
+    )
+    report = rehearse(tmp_path)
+    assert report["provider"]["publisher"] == {
+        "kind": "GitHub",
+        "repository": "someone/something",
+        "workflow": "ship.yaml",
+        "environment": None,
+    }
+    assert report["releases"][0]["tag"] == "v1.2"
+    assert "other-tools-setting" in codes(report)
+    assert "never read" not in json.dumps(report)
+
+
+def test_json_goes_to_stdout_alone(
+    rehearse: Rehearsal, project_name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_wheel(tmp_path, project_name)
+    report = rehearse(tmp_path, "--format", "json")
+    out, err = capsys.readouterr()
+    assert json.loads(out) == report
+    assert "REHEARSAL: NOTHING WAS PUBLISHED." in err

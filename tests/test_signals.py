@@ -1,0 +1,58 @@
+"""A run that is told to stop burns its token and leaves a report."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from support.archives import make_wheel
+from support.sandbox import Sandbox
+
+PATIENCE = 300  # tenths of a second
+
+
+@pytest.mark.parametrize(
+    ("number", "exit_code", "code"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_stopped_while_uploading(
+    number: signal.Signals,
+    exit_code: int,
+    code: str,
+    sandbox: Sandbox,
+    project_name: str,
+    tmp_path: Path,
+) -> None:
+    make_wheel(tmp_path, project_name)
+    report = tmp_path / "report.json"
+    fault = {"service": "pypi", "method": "POST", "path": "/legacy/", "kind": "hang", "times": 1}
+    sandbox.post("faults", [fault])
+    begun = len(sandbox.log())
+    arguments = ["--sandbox", sandbox.control, "--report", str(report), str(tmp_path)]
+    run = subprocess.Popen(
+        [sys.executable, "-m", "publisher", *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={k: v for k, v in os.environ.items() if not k.startswith("GITHUB_")},
+    )
+    for _ in range(PATIENCE):  # the mint is the last answered request before the hanging upload
+        time.sleep(0.1)
+        if any(line["path"].startswith("/api/v1/log") for line in sandbox.log()[begun:]):
+            break
+    time.sleep(0.5)
+    run.send_signal(number)
+    out, _ = run.communicate(timeout=30)
+    assert run.returncode == exit_code, out
+    assert f"error {code}: " in out
+    assert "Traceback" not in out
+    written = json.loads(report.read_text("utf-8"))
+    assert code in [finding["code"] for finding in written["findings"]]
+    burned = [line for line in sandbox.log()[begun:] if line["path"] == "/_/oidc/burn-token"]
+    assert [line["status"] for line in burned] == [202]
