@@ -18,7 +18,17 @@ import requests
 
 import publisher
 from publisher.models import Secret
-from publisher.transport import BLOCK, LOST, Adapter, Login, Patience, explain, no_login
+from publisher.transport import (
+    BLOCK,
+    LOST,
+    Adapter,
+    Login,
+    Patience,
+    Session,
+    explain,
+    login_of,
+    no_login,
+)
 
 ANSWER_CAP = 64 << 20  # the largest project listings are some ten MB
 
@@ -43,17 +53,27 @@ class Answer:
 
     def json_object(self) -> dict[str, object]:
         """Return the body as a JSON object; raise ``ValueError`` if it is anything else."""
-        value = json.loads(self.body)
+        try:
+            value = json.loads(self.body)
+        except RecursionError as error:
+            raise ValueError("JSON that is nested too deep") from error
         if not isinstance(value, dict):
             raise ValueError("not a JSON object")
         return value
 
     def without(self, *secrets: Secret) -> Answer:
         """The same, should the other side have sent our own secrets back to us."""
-        body = self.body
-        for secret in secrets:
-            body = body.replace(secret.reveal().encode(), b"<secret>")
-        return replace(self, body=body)
+
+        def strike(text: str) -> str:
+            for secret in secrets:
+                text = text.replace(secret.reveal(), "<secret>")
+                text = text.replace(login_of(secret), "<secret>")
+            return text
+
+        # Latin-1 maps bytes to characters and back, one to one
+        body = strike(self.body.decode("latin-1")).encode("latin-1")
+        headers = {name: strike(value) for name, value in self.headers.items()}
+        return replace(self, reason=strike(self.reason), headers=headers, body=body)
 
     def facts(self) -> dict[str, object]:
         """What a person needs to see of an answer that was not expected."""
@@ -76,8 +96,8 @@ def answer_in(error: BaseException | None) -> Answer | None:
 
 def is_loopback(url: str) -> bool:
     """Whether the host of ``url`` is this machine (127.0.0.0/8, ::1 or localhost)."""
-    host = urlsplit(url).hostname or ""
     try:
+        host = urlsplit(url).hostname or ""
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
@@ -85,7 +105,12 @@ def is_loopback(url: str) -> bool:
 
 def carries_secrets(url: str) -> bool:
     """Whether a secret may be sent to ``url``: https, or plain http to this machine."""
-    return urlsplit(url).scheme == "https" or is_loopback(url)
+    if is_loopback(url):
+        return True
+    try:
+        return urlsplit(url).scheme == "https"
+    except ValueError:
+        return False
 
 
 class Body(Protocol):
@@ -133,21 +158,24 @@ class Http:
         return session
 
     def _make_session(self, retry: bool, direct: bool) -> requests.Session:
-        patience = Patience.of(self._notice, tries=4 if retry else 0)
-        session = requests.Session()
-        session.max_redirects = 0
+        patience = Patience.of(self._retried, tries=4 if retry else 0)
+        session = Session()
         session.trust_env = not direct
         session.auth = no_login
         session.headers["User-Agent"] = f"attested-publisher/{publisher.__version__}"
         if self._ca:
             session.verify = str(self._ca)
         for scheme in ("https://", "http://"):
-            session.mount(scheme, Adapter(patience, self._add))
+            session.mount(scheme, Adapter(patience, self._count))
         return session
 
-    def _add(self, n: int) -> None:
+    def _count(self) -> None:
         with self._lock:
-            self.requests += n
+            self.requests += 1
+
+    def _retried(self, what: str) -> None:
+        self._count()
+        self._notice(what)
 
     def close(self) -> None:
         """Close every connection of every thread."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase, HTTPBasicAuth
+from requests.auth import AuthBase
 from urllib3.util import Retry
 
 from publisher.models import Secret
@@ -25,6 +26,11 @@ LOST = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 """Everything that means: there was no usable answer."""
 
 
+def login_of(token: Secret) -> str:
+    """What an index's token becomes on the wire: base64 of ``__token__:TOKEN`` (RFC 7617)."""
+    return b64encode(f"__token__:{token.reveal()}".encode()).decode()
+
+
 class Login(AuthBase):
     """Puts a secret into a header at the moment the request is made, and nowhere before."""
 
@@ -33,13 +39,21 @@ class Login(AuthBase):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Add the header."""
-        HTTPBasicAuth("__token__", self._token.reveal())(request)
+        request.headers["Authorization"] = f"Basic {login_of(self._token)}"
         return request
 
 
 def no_login(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """Keep ``requests`` from taking a login out of ~/.netrc."""
     return request
+
+
+class Session(requests.Session):
+    """Never follows a redirect, whoever asks: the libraries we hand it to would."""
+
+    def get_redirect_target(self, _response: requests.Response) -> None:
+        """Nowhere."""
+        return
 
 
 class Patience(Retry):
@@ -91,7 +105,7 @@ class Patience(Retry):
 class Adapter(HTTPAdapter):
     """Timeouts by default, large blocks, and a count of what was sent."""
 
-    def __init__(self, retries: Retry, count: Callable[[int], None]) -> None:
+    def __init__(self, retries: Retry, count: Callable[[], None]) -> None:
         self._count = count
         super().__init__(max_retries=retries, pool_connections=8, pool_maxsize=8)
 
@@ -104,22 +118,20 @@ class Adapter(HTTPAdapter):
     def send(  # type: ignore[override]  # the base spells its many arguments out
         self, request: requests.PreparedRequest, **options: Any
     ) -> requests.Response:
-        """Send, count, and count again what was retried."""
+        """Send, and count it; further tries are counted by ``Patience``."""
         if options.get("timeout") is None:
             options["timeout"] = (CONNECT_TIMEOUT, READ_TIMEOUT)
-        self._count(1)
-        response = super().send(request, **options)
-        retries = getattr(response.raw, "retries", None)
-        self._count(len(retries.history) if retries else 0)
-        return response
+        self._count()
+        return super().send(request, **options)
 
 
 def explain(error: BaseException) -> str:
     """What a transport error means, for people."""
-    if isinstance(error, requests.exceptions.Timeout):
-        return "no answer in time"
     reason: object = error
     while isinstance(reason, BaseException):  # urllib3 wraps its errors several times
+        refused = isinstance(reason, urllib3.exceptions.NewConnectionError)  # a TimeoutError too
+        if isinstance(reason, requests.Timeout | urllib3.exceptions.TimeoutError) and not refused:
+            return "no answer in time"
         inner = getattr(reason, "reason", None) or (reason.args[-1] if reason.args else None)
         if not inner:
             break

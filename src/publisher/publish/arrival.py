@@ -65,9 +65,9 @@ def _listing(http: Http, index: Index, project: str) -> dict[str, Listed]:
 class Inspection:
     """Compares what an index lists with what was sent, and verifies its provenance.
 
-    ``attested`` names the files that went up with an attestation in this run; ``publisher`` must have
-    published; ``verifier`` is ``None`` where no attestations are expected. ``mark`` is told of
-    each file's state, ``note`` what the user should know.
+    ``attested`` names the files that went up with an attestation in this run; ``publisher`` must
+    have published; ``verifier`` is ``None`` where no attestations are expected. ``mark`` is told
+    of each file's state, ``note`` what the user should know.
     """
 
     http: Http
