@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Protocol
 from urllib.parse import urlsplit
 
 import requests
+from requests.structures import CaseInsensitiveDict
 
 import publisher
 from publisher.models import Secret
@@ -72,7 +73,7 @@ class Answer:
 
         # Latin-1 maps bytes to characters and back, one to one
         body = strike(self.body.decode("latin-1")).encode("latin-1")
-        headers = {name: strike(value) for name, value in self.headers.items()}
+        headers = CaseInsensitiveDict((k, strike(v)) for k, v in self.headers.items())
         return replace(self, reason=strike(self.reason), headers=headers, body=body)
 
     def facts(self) -> dict[str, object]:

@@ -57,7 +57,7 @@ class Session(requests.Session):
 
 
 class Patience(Retry):
-    """Retries what may pass: lost connections and the statuses in ``PASSING``."""
+    """Retries what may pass: lost connections and the statuses in ``PASSING``; not bad TLS."""
 
     notice: Callable[[str], None]
 
@@ -95,6 +95,8 @@ class Patience(Retry):
         _stacktrace: TracebackType | None = None,
     ) -> Self:
         """Say why a request is sent again; raise when patience is at its end."""
+        if isinstance(error, urllib3.exceptions.SSLError) and _pool:
+            raise urllib3.exceptions.MaxRetryError(_pool, url or "", error) from error
         after = super().increment(method, url, response, error, _pool, _stacktrace)
         why = f"answered {response.status}" if response is not None else "lost the connection"
         path = (url or "").partition("?")[0]

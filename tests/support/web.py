@@ -41,9 +41,11 @@ class Say:
     reason: str | None = None
 
 
-def say_json(value: object, status: int = 200, **headers: str) -> Say:
-    """An answer in JSON."""
-    return Say(status, json.dumps(value).encode(), {"Content-Type": "application/json", **headers})
+def say_json(value: object, status: int = 200, location: str | None = None) -> Say:
+    """An answer in JSON, or a redirect with it."""
+    headers = {"Content-Type": "application/json"}
+    headers |= {"Location": location} if location else {}
+    return Say(status, json.dumps(value).encode(), headers)
 
 
 def say_html(text: str, status: int = 200) -> Say:

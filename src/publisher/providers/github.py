@@ -21,7 +21,9 @@ from publisher.http import carries_secrets
 from publisher.models import Persona
 from publisher.providers.base import Provider, Support
 
-ORIGIN = re.compile(r"github\.com[:/]+([\w.-]+)/([\w.-]+?)(?:\.git)?/?$")
+ORIGIN = re.compile(
+    r"^(?:\w+://)?(?:[^@/]+@)?github\.com(?::\d+/|[:/]+)([\w.-]+)/([\w.-]+?)(?:\.git)?/?$"
+)
 WORKFLOW = re.compile(r"([^/@]+\.ya?ml)@")
 PERMISSION = """\
 Give the job that publishes the permission to ask for ID tokens:

@@ -12,6 +12,7 @@ from publisher.errors import (
     ArrivalError,
     ArrivalUnattested,
     ArrivalUnproven,
+    IndexAnswerMalformed,
     IndexUnreachable,
     remark,
 )
@@ -57,7 +58,7 @@ def wait_for(
 def _listing(http: Http, index: Index, project: str) -> dict[str, Listed]:
     try:
         return listing(http, index, project)
-    except IndexUnreachable:  # everything is uploaded: not seeing it is no failure
+    except (IndexUnreachable, IndexAnswerMalformed):  # all is uploaded: not seeing it is no failure
         return {}
 
 

@@ -56,6 +56,8 @@ def certify(http: Http, trusted: ClientTrustConfig, token: Secret) -> Signer:
         *LOST,
         ValueError,
         TypeError,
+        AttributeError,
+        RecursionError,
     ) as error:
         raise CertificateRefused(
             f"the certificate authority gave no signing certificate: {_fulcio_said(error)}",
@@ -72,7 +74,16 @@ def _fulcio_said(error: Exception) -> str:
             return f"{answer.status}: {answer.json_object()['message']}"
         except (ValueError, KeyError):
             return f"{answer.status}: {answer.facts()['answer']}"
-    return explain(error) if isinstance(error, LOST) else str(error) or type(error).__name__
+    return _said(error)
+
+
+def _said(error: Exception) -> str:
+    """An error of one of the clients, in words; some of them have none."""
+    if isinstance(error, LOST) and not isinstance(error, ValueError):
+        return explain(error)
+    if isinstance(error, ValueError | RecursionError):
+        return f"the answer is not what it must be: {error}"
+    return str(error) or type(error.__context__ or error).__name__
 
 
 def _log(http: Http, trusted: ClientTrustConfig) -> Any:
@@ -134,8 +145,10 @@ def sign(
             ValueError,
             KeyError,
             TypeError,
+            AttributeError,
+            RecursionError,
         ) as error:
-            said = explain(error) if isinstance(error, LOST) else str(error)
+            said = _said(error)
             raise LogFailed(
                 f"the transparency log took no entry for {dist.filename}: {said}",
                 facts={"file": dist.filename, "reason": said},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
 import tarfile
 import zipfile
 import zlib
@@ -11,6 +12,10 @@ from typing import IO
 
 SHOWN = 3
 BLOCK = 1 << 20
+UNREADABLE = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
+    *(RuntimeError, ValueError, EOFError, OSError),
+)
 Members = dict[str, tuple[int, str]]
 
 
@@ -18,7 +23,7 @@ def describe(ours: Path, theirs: Path) -> str:
     """One sentence on the members that differ, each archive read member by member."""
     try:
         mine, other = members(ours), members(theirs)
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError) as error:
+    except UNREADABLE as error:
         return f"the archives can't be compared ({error})"
     changed = sorted(name for name in mine.keys() & other.keys() if mine[name] != other[name])
     parts = [

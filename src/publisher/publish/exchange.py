@@ -47,7 +47,8 @@ def mint(http: Http, index: Index, token: Secret, identity: Identity) -> UploadT
         MintRefused: The index said no.
     """
     answer = _reach(index, lambda: http.post_json(index.mint_url(), {"token": token}))
-    body = _object(answer, "token") if answer.status in {200, 422} else {}
+    show = not 200 <= answer.status < 300  # what says yes may hold a token
+    body = _object(answer, "token", show=show) if answer.status in {200, 422} else {}
     if answer.status == 200:
         minted, expires = body.get("token"), body.get("expires")
         if isinstance(minted, str) and isinstance(expires, int) and body.get("success") is True:
@@ -55,7 +56,7 @@ def mint(http: Http, index: Index, token: Secret, identity: Identity) -> UploadT
     errors = body.get("errors")
     if isinstance(errors, list) and errors and isinstance(errors[0], dict):
         raise _refused(index, errors[0], identity)
-    raise malformed(answer, "an upload token or an error", show=answer.status != 200)
+    raise malformed(answer, "an upload token or an error", show=show)
 
 
 def _refused(index: Index, error: Mapping[str, object], identity: Identity) -> MintRefused:
@@ -99,11 +100,11 @@ def _reach(index: Index, ask: Callable[[], Answer]) -> Answer:
         ) from error
 
 
-def _object(answer: Answer, what: str) -> dict[str, object]:
+def _object(answer: Answer, what: str, *, show: bool = True) -> dict[str, object]:
     try:
         return answer.json_object()
-    except ValueError as error:
-        raise malformed(answer, f"a JSON object with {what}") from error
+    except ValueError:  # its text may hold the answer's, so it is not chained
+        raise malformed(answer, f"a JSON object with {what}", show=show) from None
 
 
 def malformed(answer: Answer, expected: str, *, show: bool = True) -> IndexAnswerMalformed:

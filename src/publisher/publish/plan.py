@@ -71,6 +71,7 @@ def _difference(http: Http, dist: Dist, listed: Listed) -> str:
         try:
             with other.open("wb") as into:
                 http.download(listed.url, into, COMPARE_CAP)
-        except NetworkError as error:
-            return f"the index's file could not be fetched to compare ({error.reason})"
+        except (NetworkError, OSError) as error:
+            reason = getattr(error, "reason", error)
+            return f"the index's file could not be fetched to compare ({reason})"
         return describe(dist.path, other)

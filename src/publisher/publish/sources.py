@@ -67,6 +67,8 @@ def declared(folder: Path) -> tuple[str | None, str | None]:
         project = tomllib.loads((folder / "pyproject.toml").read_text("utf-8")).get("project", {})
     except (OSError, ValueError):
         return None, None
+    if not isinstance(project, dict):
+        return None, None
     name, version = project.get("name"), project.get("version")
     return (
         name if isinstance(name, str) else None,

@@ -7,6 +7,7 @@ on its way.
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
@@ -53,9 +54,8 @@ class Upload:
             _, waiting = wait(futures, return_when=FIRST_EXCEPTION)
             for future in waiting:
                 future.cancel()
-        for future in futures:
-            if not future.cancelled():
-                future.result()
+        for future in futures:  # first in, first out: a cancelled one stands behind the failed
+            future.result()
 
     def _send(self, dist: Dist) -> None:
         try:
@@ -115,6 +115,7 @@ def said(answer: Answer) -> str:
     except ValueError:
         message = None
     if not isinstance(message, str):
-        text = answer.body[:4000].decode("utf-8", "replace")
-        message = " ".join(re.sub(r"(?s)<(script|style|title).*?</\1>|<[^>]+>", " ", text).split())
+        text = answer.body[:200_000].decode("utf-8", "replace")
+        text = re.sub(r"(?s)<(script|style|title).*?</\1>|<[^>]+>", " ", text)
+        message = " ".join(html.unescape(text).split())
     return message[:600] or f"{answer.status} {answer.reason}"

@@ -41,7 +41,6 @@ CLAIMS = {
     22: "source_repository_visibility",
     23: "deployment_environment",
 }
-DSSE_PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
 
 class Unproven(Exception):
@@ -106,8 +105,6 @@ class Verifier:
         Raises:
             Unproven: It does not hold, for whatever reason.
         """
-        import sigstore.errors
-        from cryptography import x509
         from pypi_attestations import Attestation
 
         try:
@@ -115,18 +112,17 @@ class Verifier:
             if len(attestation.verification_material.transparency_entries) != 1:
                 raise Unproven("it must have exactly one transparency log entry")
             bundle = attestation.to_bundle()
+            _, payload = self._sigstore.verify_dsse(bundle, _policy(publisher))
             certificate = describe(bundle.signing_certificate)
-            _check_environment(certificate, publisher)
-            kind, payload = self._sigstore.verify_dsse(bundle, _policy(publisher))
-        except (sigstore.errors.Error, x509.ExtensionNotFound, ValueError, TypeError) as error:
+            check_environment(certificate, publisher)
+            predicate_type = _check_statement(payload, filename, sha256)
+            entry = bundle.log_entry._inner  # noqa: SLF001 - the public view has no times
+            moment = int(entry.integrated_time or 0)  # None: sigstore has refused it before
+            return Proof(predicate_type, entry.log_index, moment, certificate)
+        except Unproven:
+            raise
+        except Exception as error:
             raise Unproven(_reason(error)) from error
-        if kind != DSSE_PAYLOAD_TYPE:
-            raise Unproven(f"its payload is {kind}, not an in-toto statement")
-        predicate_type = _check_statement(payload, filename, sha256)
-        entry = bundle.log_entry._inner  # noqa: SLF001 - the public view has no times
-        if entry.integrated_time is None:
-            raise Unproven("its log entry has no time")
-        return Proof(predicate_type, entry.log_index, entry.integrated_time, certificate)
 
     def provenance(
         self,
@@ -152,7 +148,9 @@ class Verifier:
             _check_publisher(bundle.publisher, publisher)
             for attestation in bundle.attestations:
                 text = attestation.model_dump_json()
-                proofs.append(self.attestation(text, filename, sha256, publisher))
+                proof = self.attestation(text, filename, sha256, publisher)
+                check_environment(proof.certificate, bundle.publisher.model_dump())
+                proofs.append(proof)
         kinds = [proof.predicate_type for proof in proofs]
         if AttestationType.PYPI_PUBLISH_V1 not in kinds:
             raise Unproven("there is no publish attestation in it")
@@ -197,7 +195,7 @@ def _policy(publisher: Mapping[str, str | None]) -> VerificationPolicy:
     return known._as_policy()  # noqa: SLF001 - the very policy of the index; no public way to it
 
 
-def _check_environment(certificate: Certificate, publisher: Mapping[str, str | None]) -> None:
+def check_environment(certificate: Certificate, publisher: Mapping[str, str | None]) -> None:
     """Where the certificate names the environment, it must be the publisher's."""
     signed = certificate.claims.get("deployment_environment")
     expected = publisher.get("environment")

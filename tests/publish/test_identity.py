@@ -1,0 +1,320 @@
+"""ID tokens: through the real ``id`` library from a rehearsal's issuer, and checked locally."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from publisher.errors import MissingPermission, TokenRequestFailed, TokenUnexpected
+from publisher.models import Secret
+from publisher.providers.github import GitHub
+from publisher.publish.identity import ambient, claims_of, fetch, probe
+from support.play import PERSONA, broken, running, world_of
+from support.sandbox import GITHUB, GITHUB_PUBLISHER, Player, Sandbox
+from support.web import RESET, Say, Web, say_html, say_json, serving
+
+TOKEN, URL = "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL"
+NOW = 1_800_000_000
+ISSUER = PERSONA.issuer
+GOOD = {"iss": ISSUER, "aud": "pypi", "exp": NOW + 300, "nbf": NOW - 600, "iat": NOW}
+
+
+@pytest.fixture(scope="module")
+def issuing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with running(tmp_path_factory.mktemp("sandbox")) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    with serving() as web:
+        yield web
+
+
+@pytest.fixture
+def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses between tries, which nobody takes."""
+    naps: list[float] = []
+    monkeypatch.setattr(time, "sleep", naps.append)
+    return naps
+
+
+@pytest.fixture
+def player(issuing: Sandbox) -> Player:
+    return issuing.persona()
+
+
+class Job:
+    """A job of GitHub Actions: ``id`` reads the real environment, providers their copy of it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+        self._monkeypatch, self._folder = monkeypatch, folder
+        self.env: dict[str, str] = {}
+
+    def __call__(self, url: str, bearer: str = "s3cr3t") -> GitHub:
+        self.env |= {"GITHUB_ACTIONS": "true", URL: url, TOKEN: bearer}
+        for name, value in self.env.items():
+            self._monkeypatch.setenv(name, value)
+        return GitHub(self.env, self._folder)
+
+
+@pytest.fixture
+def job(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Job:
+    return Job(monkeypatch, tmp_path)
+
+
+def token(payload: object) -> Secret:
+    """A JWT of this payload; nobody here looks at its signature."""
+    data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    return Secret(f"e30.{base64.urlsafe_b64encode(data).rstrip(b'=').decode()}.c2ln")
+
+
+# From the CI
+
+
+def test_a_fresh_token_each_time(job: Job, player: Player, naps: list[float]) -> None:
+    tokens = ambient(job(player.url, player.bearer))
+    first, second, other = tokens("pypi"), tokens("pypi"), tokens("sigstore & more")
+    claims = [claims_of(one) for one in (first, second, other)]
+    assert [one["aud"] for one in claims] == ["pypi", "pypi", "sigstore & more"]
+    assert len({one["jti"] for one in claims}) == 3
+    assert claims[0]["repository"] == "octo-org/widget"
+    assert set(naps) == {0}
+
+
+def test_nothing_is_asked_before_it_is_needed(job: Job, web: Web) -> None:
+    assert callable(ambient(job(f"{web.url}/token")))
+    assert web.seen == []
+
+
+@pytest.mark.parametrize("missing", [TOKEN, URL])
+def test_no_permission(job: Job, web: Web, missing: str) -> None:
+    provider = job(f"{web.url}/token")
+    del job.env[missing]
+    with pytest.raises(MissingPermission) as caught:
+        ambient(provider)("pypi")
+    assert caught.value.facts["missing"] == [missing]
+    assert "id-token: write" in caught.value.hint
+    assert web.seen == []
+
+
+@pytest.mark.parametrize("missing", [TOKEN, URL])
+def test_no_permission_seen_by_the_library(
+    job: Job, web: Web, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    """What the provider was told and what the process has may differ."""
+    provider = job(f"{web.url}/token")
+    monkeypatch.delenv(missing)
+    with pytest.raises(MissingPermission, match=missing):
+        ambient(provider)("pypi")
+    assert web.seen == []
+
+
+@pytest.mark.parametrize("url", ["http://evil.example/token", "http://127.0.0.1.evil.example/"])
+def test_no_bearer_over_http(job: Job, url: str) -> None:
+    with pytest.raises(TokenRequestFailed, match="not https") as caught:
+        ambient(job(url))("pypi")
+    assert "GITHUB_ENV" in caught.value.hint
+
+
+def test_what_passes_is_waited_for(
+    issuing: Sandbox, job: Job, player: Player, naps: list[float]
+) -> None:
+    broken(issuing, "issuer", method="GET", path="/token", times=2, status=500)
+    got = ambient(job(player.url, player.bearer))("pypi")
+    assert claims_of(got)["aud"] == "pypi"
+    assert naps == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (Say(500, b"oops"), "code=500, body='oops'"),
+        (Say(401, b"bad bearer"), "code=401"),
+        (Say(500, b"\xff\xfe"), "codec can't decode"),
+        (RESET, "timed out"),
+        (say_html("<h1>Login</h1>"), "malformed or incomplete JSON"),
+        (say_json({}), "malformed or incomplete JSON"),
+        (say_json([]), "malformed or incomplete JSON"),
+        (say_json({"value": None}), "malformed or incomplete JSON"),
+        (say_json({"value": 1}), "malformed or incomplete JSON"),
+        (say_json({"value": ""}), "Malformed token"),
+        (say_json({"value": "a.W10.c"}), "not a JSON object"),
+        (say_json({"value": "a.eyJhdWQiOiJvdGhlciJ9.c"}), "audience claim mismatch"),
+    ],
+)
+def test_no_token_comes(job: Job, web: Web, naps: list[float], answer: Say, reason: str) -> None:
+    web.on("/token", answer)
+    provider = job(f"{web.url}/token?api-version=2.0")
+    with pytest.raises(TokenRequestFailed, match="gave no ID token") as caught:
+        ambient(provider)("pypi")
+    facts = caught.value.facts
+    assert (facts["provider"], facts["audience"]) == ("github", "pypi")
+    assert reason in str(facts["reason"])
+    assert naps == [0, 1, 2]
+    assert "s3cr3t" not in str(caught.value.finding())
+    assert {seen.headers["Authorization"] for seen in web.seen} == {"bearer s3cr3t"}
+    assert {seen.path for seen in web.seen} == {"/token?api-version=2.0&audience=pypi"}
+
+
+def test_a_bearer_that_is_not_the_jobs(job: Job, player: Player, naps: list[float]) -> None:
+    with pytest.raises(TokenRequestFailed) as caught:
+        ambient(job(player.url, "wrong"))("pypi")
+    assert "code=401" in str(caught.value.facts["reason"])
+    assert len(naps) == 3
+
+
+def test_long_reasons_are_cut(job: Job, web: Web, naps: list[float]) -> None:
+    web.on("/token", Say(500, b"x" * 5000))
+    with pytest.raises(TokenRequestFailed) as caught:
+        ambient(job(f"{web.url}/token"))("pypi")
+    assert len(str(caught.value.facts["reason"])) == 400
+    assert naps
+
+
+def test_a_process_that_is_in_no_ci(
+    job: Job, web: Web, naps: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    product = Path("/sys/class/dmi/id/product_name")
+    if product.is_file() and "Google" in product.read_text():
+        pytest.skip("on this machine there is another identity provider to ask")
+    provider = job(f"{web.url}/token")
+    for name in (
+        "GITHUB_ACTIONS",
+        "GOOGLE_SERVICE_ACCOUNT_NAME",
+        "BUILDKITE",
+        "GITLAB_CI",
+        "CIRCLECI",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(TokenRequestFailed) as caught:
+        ambient(provider)("pypi")
+    assert caught.value.facts["reason"] == "the CI answered with no token"
+    assert len(naps) == 3
+    assert web.seen == []
+
+
+# Checked locally
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "sesame", "a.b", "a..c", "a.!.c", "a.\N{SNOWMAN}.c", "a.W10.c", "a.bnVsbA.c"],
+)
+def test_no_jwt(text: str) -> None:
+    with pytest.raises(TokenUnexpected, match="is not a JWT") as caught:
+        claims_of(Secret(text))
+    assert caught.value.facts == {}
+    assert "sesame" not in str(caught.value.finding())
+
+
+@pytest.mark.parametrize("payload", [[], None, 1, "x", b"\xff", b"{", b'{"a": 1'])
+def test_no_claims(payload: object) -> None:
+    with pytest.raises(TokenUnexpected, match="is not a JWT"):
+        claims_of(token(payload))
+
+
+def test_claims_with_any_padding() -> None:
+    for n in range(6):
+        assert claims_of(token({"x": "\N{SNOWMAN}" * n})) == {"x": "\N{SNOWMAN}" * n}
+
+
+def test_fetch_gives_token_and_claims() -> None:
+    asked = []
+
+    def tokens(audience: str) -> Secret:
+        asked.append(audience)
+        return token(GOOD)
+
+    got, claims = fetch(tokens, "pypi", ISSUER, now=NOW)
+    assert (claims, asked) == (GOOD, ["pypi"])
+    assert claims_of(got) == GOOD
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        ({"iss": "https://evil.example"}, "iss is 'https://evil.example', expected"),
+        ({"iss": f"{ISSUER}/"}, "iss is"),
+        ({"iss": None}, "iss is None"),
+        ({"aud": "sigstore"}, "aud is 'sigstore', expected exactly 'pypi'"),
+        ({"aud": ["pypi"]}, r"aud is \['pypi'\], expected exactly 'pypi'"),
+        ({"aud": "PyPI"}, "aud is 'PyPI'"),
+        ({"aud": None}, "aud is None"),
+        ({"exp": NOW - 30}, "it has expired"),
+        ({"exp": 0}, "it has expired"),
+        ({"exp": None}, "exp is None"),
+        ({"exp": str(NOW + 300)}, "exp is '"),
+        ({"nbf": NOW + 31}, "in the future"),
+        ({"nbf": None, "iat": NOW + 31}, "in the future"),
+        ({"nbf": None, "iat": None}, "begins at None"),
+        ({"nbf": "soon"}, "begins at 'soon'"),
+    ],
+)
+def test_a_token_that_was_not_asked_for(changed: dict[str, Any], problem: str) -> None:
+    claims = {k: v for k, v in {**GOOD, **changed}.items() if v is not None}
+    with pytest.raises(TokenUnexpected, match=problem) as caught:
+        fetch(lambda _: token(claims), "pypi", ISSUER, now=NOW)
+    problems = caught.value.facts["problems"]
+    assert isinstance(problems, list)
+    assert len(problems) == 1
+
+
+@pytest.mark.parametrize(
+    "changed", [{"exp": NOW - 29}, {"nbf": NOW + 30}, {"nbf": None}, {"exp": NOW + 0.5}]
+)
+def test_a_clock_may_be_a_little_off(changed: dict[str, Any]) -> None:
+    claims = {k: v for k, v in {**GOOD, **changed}.items() if v is not None}
+    assert fetch(lambda _: token(claims), "pypi", ISSUER, now=NOW)[1] == claims
+
+
+def test_all_problems_are_named_at_once() -> None:
+    with pytest.raises(TokenUnexpected) as caught:
+        fetch(lambda _: token({}), "pypi", ISSUER, now=NOW)
+    problems = caught.value.facts["problems"]
+    assert isinstance(problems, list)
+    assert len(problems) == 4
+    assert all(str(problem) in caught.value.message for problem in problems)
+
+
+# Who this run is
+
+
+def test_probe(issuing: Sandbox, tmp_path: Path) -> None:
+    with world_of(issuing) as world:
+        identity = probe(world.tokens, GitHub({}, tmp_path), "pypi", now=time.time())
+    assert (identity.provider, identity.issuer) == ("github", ISSUER)
+    assert identity.publisher == GITHUB_PUBLISHER
+    assert identity.register == {
+        "Owner": "octo-org",
+        "Repository name": "widget",
+        "Workflow name": "release.yml",
+        "Environment name": "pypi",
+    }
+    assert identity.label == "octo-org/widget, release.yml, pypi"
+    assert {k: identity.claims[k] for k in GITHUB} == GITHUB
+    assert identity.claims["aud"] == "pypi"
+
+
+def test_probe_of_a_token_without_a_repository(tmp_path: Path) -> None:
+    with pytest.raises(TokenUnexpected, match="no workflow_ref claim"):
+        probe(lambda _: token(GOOD), GitHub({}, tmp_path), "pypi", now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "problem"),
+    [({"exp": 1}, "it has expired"), ({"iss": "x"}, "iss is 'x'"), ({"nbf": 9e9}, "in the future")],
+)
+def test_probe_of_a_spoilt_token(
+    issuing: Sandbox, job: Job, overrides: dict[str, Any], problem: str
+) -> None:
+    player = issuing.persona(overrides=overrides)
+    provider = job(player.url, player.bearer)
+    with pytest.raises(TokenUnexpected, match=problem):
+        probe(ambient(provider), provider, "pypi", now=time.time())

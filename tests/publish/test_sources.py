@@ -1,0 +1,159 @@
+"""What a PATH means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from publisher.publish.sources import BuildMode, Source, decide, declared, is_project
+from support.archives import make_sdist, make_wheel
+
+DIST = Path("dist")
+STATED = '[project]\nname = "Widget"\nversion = "1.0"\n'
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "pyproject.toml").write_text(STATED)
+    return tmp_path / "project"
+
+
+def one(path: Path, build: BuildMode = "auto", packages_dir: Path = DIST) -> Source:
+    (source,) = decide([str(path)], packages_dir, build)
+    return source
+
+
+# A folder of distributions
+
+
+@pytest.mark.parametrize("build", ["auto", "always", "never"])
+def test_no_project_is_never_built(tmp_path: Path, build: BuildMode) -> None:
+    (tmp_path / "wheels").mkdir()
+    assert one(tmp_path / "wheels", build) == Source(
+        None, f"{tmp_path}/wheels", f"{tmp_path}/wheels holds the distributions"
+    )
+    inside = tmp_path / "wheels" / "dist"
+    inside.mkdir()
+    assert one(tmp_path / "wheels", build) == Source(
+        None, str(inside), f"{inside} holds the distributions"
+    )
+
+
+def test_files_and_patterns_stay_as_they_are(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path)
+    assert one(wheel).found == str(wheel)
+    assert one(tmp_path / "*.whl").found == f"{tmp_path}/*.whl"
+    assert one(tmp_path / "nothing").project is None
+
+
+def test_a_slash_at_the_end_stays(tmp_path: Path) -> None:
+    (source,) = decide([f"{tmp_path}/"], DIST, "auto")
+    assert source.found == f"{tmp_path}/"
+
+
+def test_several_paths_keep_their_order(tmp_path: Path, project: Path) -> None:
+    wheel = make_wheel(tmp_path)
+    sources = decide(iter([str(wheel), str(project)]), DIST, "auto")
+    assert [source.project for source in sources] == [None, project]
+
+
+# A project
+
+
+def test_a_project_without_dists_is_built(project: Path) -> None:
+    source = one(project)
+    assert source == Source(project, "", f"{project}/dist holds no distribution of it yet")
+    (project / "dist").mkdir()
+    assert one(project) == source
+
+
+def test_setup_py_makes_a_project(tmp_path: Path) -> None:
+    assert not is_project(tmp_path)
+    (tmp_path / "setup.py").touch()
+    assert is_project(tmp_path)
+    assert one(tmp_path).project == tmp_path
+    make_wheel(tmp_path / "dist", "anything")
+    assert one(tmp_path).found == f"{tmp_path}/dist"
+
+
+@pytest.mark.parametrize("make", [make_wheel, make_sdist])
+def test_a_project_that_was_built(project: Path, make: object) -> None:
+    assert callable(make)
+    path = make(project / "dist")
+    assert one(project) == Source(
+        None,
+        f"{project}/dist",
+        f"{project}/dist holds {path.name} already (--build always builds)",
+    )
+    assert one(project, "always") == Source(project, "", "--build always")
+
+
+def test_never_takes_what_is_there(project: Path) -> None:
+    assert one(project, "never") == Source(None, f"{project}/dist", "--build never")
+
+
+def test_another_packages_dir(project: Path, tmp_path: Path) -> None:
+    make_wheel(project / "out")
+    assert one(project, packages_dir=Path("out")).found == f"{project}/out"
+    assert one(project).project == project
+    make_wheel(tmp_path / "absolute")
+    assert one(project, packages_dir=tmp_path / "absolute").found == f"{tmp_path}/absolute"
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "version", "there"),
+    [
+        (STATED, "widget", "1.0", True),
+        (STATED, "widget", "1.0.0", True),
+        (STATED, "widget", "1.1", False),
+        (STATED, "gadget", "1.0", False),
+        ('[project]\nname = "My.Long_Name"\nversion = "v1.0"\n', "my-long-name", "1", True),
+        ('[project]\nname = "widget"\ndynamic = ["version"]\n', "widget", "7.2", True),
+        ('[project]\nname = "widget"\ndynamic = ["version"]\n', "gadget", "7.2", False),
+        ('[project]\nname = "widget"\nversion = "not one"\n', "widget", "1.0", False),
+        ("[build-system]\nrequires = []\n", "gadget", "3", True),
+        ("", "gadget", "3", True),
+        ("not TOML", "gadget", "3", True),
+    ],
+)
+def test_what_counts_as_built(
+    project: Path, text: str, name: str, version: str, there: bool
+) -> None:
+    (project / "pyproject.toml").write_text(text)
+    make_wheel(project / "dist", name, version)
+    assert (one(project).project is None) is there
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", "widget.whl", "widget-x.tar.gz", "widget-1.0-py3.whl", "widget-1.0.txt"]
+)
+def test_other_files_are_no_dists(project: Path, name: str) -> None:
+    (project / "dist").mkdir()
+    (project / "dist" / name).touch()
+    assert one(project).project == project
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (STATED, ("Widget", "1.0")),
+        ('[project]\nname = "widget"\n', ("widget", None)),
+        ("[project]\nname = 1\nversion = 1.0\n", (None, None)),
+        ("", (None, None)),
+        ("[project", (None, None)),
+        ("project = 1", (None, None)),
+        ('project = "widget"', (None, None)),
+        ("[[project]]\nname = 'widget'", (None, None)),
+    ],
+)
+def test_declared(project: Path, text: str, expected: tuple[str | None, str | None]) -> None:
+    (project / "pyproject.toml").write_text(text)
+    assert declared(project) == expected
+
+
+def test_declared_without_a_readable_file(tmp_path: Path) -> None:
+    assert declared(tmp_path) == (None, None)
+    (tmp_path / "pyproject.toml").write_bytes(b"\xff\xfe")
+    assert declared(tmp_path) == (None, None)
