@@ -49,7 +49,9 @@ MAY = {
     "report.*": f"{LEAVES} report.*",
     "rehearsal": "rehearsal.client",
     "rehearsal.*": f"{LEAVES} world rehearsal.*",  # nothing of what it is there to check
-    "cli": f"publisher {TOOLS} options settings usage providers providers.base rehearsal report.* "
+    "signals": "errors",
+    "cli": f"publisher {TOOLS} options settings signals usage providers "
+    "providers.base rehearsal report.* "
     # identity: the real World's door to ID tokens is made where the World is
     "publish.pipeline publish.recorder publish.identity",
     "__main__": "cli",

@@ -294,7 +294,7 @@ def test_all_wrong_values_in_one_go() -> None:
 def test_verbosity() -> None:
     assert read("-v")[1].verbosity == 1
     assert read("-q")[1].verbosity == -1
-    assert read("-qv")[1].verbosity == 0
+    assert read("-qv")[1].verbosity == -1
 
 
 # The command line

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import os
-import signal
 import sys
+import tempfile
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import publisher
-from publisher import settings, usage
+from publisher import settings, signals, usage
 from publisher.errors import (
+    CannotWrite,
     InternalError,
     Interrupted,
     InvalidValue,
     PublisherError,
-    Terminated,
+    Stopped,
     remark,
 )
 from publisher.models import Run
@@ -28,6 +29,7 @@ from publisher.options import Options
 
 if TYPE_CHECKING:
     from publisher.providers.base import Provider
+    from publisher.publish.recorder import Recorder
     from publisher.report.console import Console
     from publisher.world import World
 
@@ -47,8 +49,7 @@ def run(argv: Sequence[str], env: Mapping[str, str]) -> int:
     try:
         command, options = settings.resolve(argv, env, Path("pyproject.toml"))
     except PublisherError as error:
-        _console(Options(), env).show_error(error)
-        return error.exit_code
+        return _misused(error, argv, env)
     if options.help or options.version:
         from publisher.report import plain
 
@@ -58,11 +59,27 @@ def run(argv: Sequence[str], env: Mapping[str, str]) -> int:
     return _sandbox(options, env) if command == "sandbox" else _publish(options, env)
 
 
+def _misused(error: PublisherError, argv: Sequence[str], env: Mapping[str, str]) -> int:
+    """A usage error goes to standard error, and to the report if one was asked for."""
+    from publisher.report import record as report
+
+    _console(Options(format="json"), env).show_error(error)
+    path = settings.report_path(argv, env)
+    if path:
+        now = datetime.now(UTC)
+        record = Run("", "--dry-run" in argv, now, now, error.exit_code)
+        record.findings.append(error.finding())
+        with suppress(PublisherError):
+            report.write(record, path)
+    return error.exit_code
+
+
 def _console(options: Options, env: Mapping[str, str]) -> Console:
     """The face for this stream: with ``--format json`` standard output is the report's."""
     from publisher.report.console import Console
 
     stream = sys.stderr if options.format == "json" else sys.stdout
+    stream = stream or io.StringIO()  # closed before we began
     return Console(
         stream,
         verbosity=options.verbosity,
@@ -76,13 +93,16 @@ def _sandbox(options: Options, env: Mapping[str, str]) -> int:
     from publisher.report import plain
 
     try:
-        return rehearsal.sandbox(
-            indexes=options.repository,
-            port=options.port,
-            tls=options.tls,
-            env=env,
-            announce=lambda url: plain.show(f"sandbox: {url}", sys.stdout),
-        )
+        with signals.as_errors():
+            return rehearsal.sandbox(
+                indexes=options.repository,
+                port=options.port,
+                tls=options.tls,
+                env=env,
+                announce=lambda url: plain.show(f"sandbox: {url}", sys.stdout),
+            )
+    except Stopped:
+        return 0  # that is how a sandbox ends
     except PublisherError as error:
         _console(options, env).show_error(error)
         return error.exit_code
@@ -91,19 +111,23 @@ def _sandbox(options: Options, env: Mapping[str, str]) -> int:
 def _publish(options: Options, env: Mapping[str, str]) -> int:
     """Publish; whatever happens, end with a report."""
     from publisher import providers
+    from publisher.publish.pipeline import Release
 
     console = _console(options, env)
     rehearsed = options.dry_run or options.sandbox is not None
     record = Run(provider=options.provider or "", rehearsal=rehearsed, started=datetime.now(UTC))
     hint = ""
     try:
-        with _signals():
+        with signals.as_errors() as stopped:
+            _check_places(options, rehearsed=rehearsed)
             provider = providers.detect(env, _folder(options), options.provider, play=rehearsed)
-            provider = provider.understudy() if rehearsed else provider
+            if rehearsed:
+                provider = _cast(provider, console, record)
             record.provider = provider.name
             try:
                 with _world(options, provider, env, rehearsed=rehearsed) as world:
-                    _release(options, provider, world, env, record=record, console=console)
+                    recorder = _recorder(record, console, world, env, stopped)
+                    Release(options, provider, world, env, recorder, recorder.http).publish()
             except PublisherError as error:
                 hint = provider.hint(error)
                 raise
@@ -114,6 +138,46 @@ def _publish(options: Options, env: Mapping[str, str]) -> int:
         console.show_error(cause, hint)
     record.finished = datetime.now(UTC)
     return _finish(options, record, console)
+
+
+def _check_places(options: Options, *, rehearsed: bool) -> None:
+    """Find out before anything else whether what is asked for can be written at the end."""
+    if options.keep and not rehearsed:
+        raise InvalidValue("--keep keeps the evidence of a rehearsal; add --dry-run")
+    for flag, folder in (
+        ("--report", options.report and options.report.parent),
+        ("--keep", options.keep),
+    ):
+        if folder is None:
+            continue
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            raise CannotWrite(
+                f"{flag}: nothing can be written to {folder}: {error.strerror}",
+                facts={"path": str(folder)},
+                hint="Nothing was done yet. Name another place.",
+            ) from error
+
+
+def _cast(provider: Provider, console: Console, record: Run) -> Provider:
+    """Say that this is a rehearsal, who plays whom, and what the real run would stumble over."""
+    console.say("REHEARSAL: every service below runs on this machine; nothing will be published")
+    actor = provider.understudy()
+    if actor is not provider:
+        console.say(f"no CI is around us, so we play a job of {actor.name}, with invented numbers")
+        return actor
+    try:
+        if provider.detects(provider.env):
+            provider.preflight()
+    except PublisherError as error:
+        what = f"the real run would stop here: {error.message}"
+        finding = remark("real-run-would-fail", what, hint=error.hint, error=error.code)
+        record.findings.append(finding)
+        console.finding(finding)
+    return provider
 
 
 def _folder(options: Options) -> Path:
@@ -141,34 +205,26 @@ def _world(
     from publisher.publish.identity import ambient
     from publisher.world import INDEXES, World
 
-    if options.keep:
-        raise InvalidValue("--keep keeps the evidence of a rehearsal; add --dry-run")
     yield World(tuple(INDEXES[name]() for name in options.repository), ambient(provider))
 
 
-def _release(
-    options: Options,
-    provider: Provider,
-    world: World,
-    env: Mapping[str, str],
-    *,
+def _recorder(
     record: Run,
     console: Console,
-) -> None:
+    world: World,
+    env: Mapping[str, str],
+    stopped: Callable[[], PublisherError | None],
+) -> Recorder:
     from publisher.http import Http
-    from publisher.publish.pipeline import Release
     from publisher.publish.recorder import Recorder
 
     http = Http(ca=world.ca or _tls_roots(env), notice=console.say)
-    recorder = Recorder(record, console, http)
+    recorder = Recorder(record, console, http, stopped)
     foreign = settings.foreign_settings(env)
     if foreign:
         what = "settings of other publishing tools are around; they are not read"
         recorder.note(remark("other-tools-setting", what, variables=foreign))
-    try:
-        Release(options, provider, world, env, recorder, http).publish()
-    finally:
-        http.close()
+    return recorder
 
 
 def _tls_roots(env: Mapping[str, str]) -> Path | None:
@@ -209,26 +265,11 @@ def _cause(error: BaseException) -> PublisherError:
     if isinstance(error, PublisherError):
         return error
     if isinstance(error, KeyboardInterrupt):
-        return Interrupted("interrupted", hint="Run the same command again to go on.")
+        return Interrupted(signals.STOPPED)
     frames = traceback.extract_tb(error.__traceback__)
     where = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames][-6:]
     return InternalError(
         f"this is a bug of ours: {type(error).__name__}",
         facts={"where": where, "version": publisher.__version__},
-        hint="Please report it with these lines. The release may be in part on the index; "
-        "running the same command again is safe.",
+        hint="Please report it with these lines. Running the same command again is safe.",
     )
-
-
-@contextmanager
-def _signals() -> Iterator[None]:
-    """Let SIGTERM unwind the run as SIGINT does, so that the token is burned on the way."""
-
-    def terminate(_number: int, _frame: FrameType | None) -> NoReturn:
-        raise Terminated("terminated", hint="Run the same command again to go on.")
-
-    before = signal.signal(signal.SIGTERM, terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

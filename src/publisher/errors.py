@@ -277,7 +277,9 @@ NOTES: dict[str, Severity] = {
     "metadata-version-unknown": "warning",
     "not-visible-yet": "warning",
     "token-not-burned": "warning",
+    "other-dists": "warning",
     "other-tools-setting": "note",
+    "real-run-would-fail": "warning",
     "wheel-not-portable": "warning",
 }
 """Remarks that do not stop a run, by code, with their severity."""

@@ -178,8 +178,8 @@ class Options:
 
     @property
     def verbosity(self) -> int:
-        """-1, 0 or 1."""
-        return self.verbose - self.quiet
+        """-1, 0 or 1; quiet wins."""
+        return -1 if self.quiet else int(self.verbose)
 
 
 @cache

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,6 +66,16 @@ def resolve(argv: Sequence[str], env: Mapping[str, str], pyproject: Path) -> tup
     settings = [*_from_table(table), *_from_environment(env), *line]
     latest = {s.row.attribute: s for s in settings if command in s.row.commands}
     return command, replace(Options(), **_values(latest.values()))
+
+
+def report_path(argv: Sequence[str], env: Mapping[str, str]) -> Path | None:
+    """Where a report was asked for, found also in settings that can't be understood."""
+    words = [*argv, ""]
+    for word, following in pairwise(words):
+        name, _, value = word.partition("=")
+        if name == "--report" and (value or following):
+            return Path(value or following)
+    return Path(env["PUBLISHER_REPORT"]) if env.get("PUBLISHER_REPORT") else None
 
 
 def foreign_settings(env: Mapping[str, str]) -> list[str]:
@@ -244,7 +255,8 @@ def _raise_all(
         return
     (first, *others) = problems.values()
     message = f"{len(problems)} {what}: {', '.join(problems)}." if others else _sentence(first)
-    raise cause(message, facts=dict(problems), hint=f"See {see}." if see else "")
+    facts = dict(problems) if others else {}  # one problem is the message already
+    raise cause(message, facts=facts, hint=f"See {see}." if see else "")
 
 
 def _sentence(text: str) -> str:

@@ -54,7 +54,7 @@ def test_foreign_files_are_one_remark_per_folder(folder: Path, notes: list[Findi
         ("foreign-file", ["SHA256SUMS", "docs.zip", "sub", "widget-1.0-linux.zip"]),
         ("foreign-file", ["README"]),
     ]
-    assert "4 files are not" in notes[0].message
+    assert "4 entries are not" in notes[0].message
     assert "README is not" in notes[1].message
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from publisher.errors import NothingToPublish, PathNotFound
 from publisher.publish.sources import BuildMode, Source, decide, declared, is_project
 from support.archives import make_sdist, make_wheel
 
@@ -30,27 +32,45 @@ def one(path: Path, build: BuildMode = "auto", packages_dir: Path = DIST) -> Sou
 
 @pytest.mark.parametrize("build", ["auto", "always", "never"])
 def test_no_project_is_never_built(tmp_path: Path, build: BuildMode) -> None:
-    (tmp_path / "wheels").mkdir()
-    assert one(tmp_path / "wheels", build) == Source(
-        None, f"{tmp_path}/wheels", f"{tmp_path}/wheels holds the distributions"
-    )
-    inside = tmp_path / "wheels" / "dist"
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    why = f"nothing is built: {wheels} is no project"
+    assert one(wheels, build) == Source(None, (str(wheels),), f"{wheels}: {why}")
+    inside = wheels / "dist"
     inside.mkdir()
-    assert one(tmp_path / "wheels", build) == Source(
-        None, str(inside), f"{inside} holds the distributions"
-    )
+    assert one(wheels, build) == Source(None, (str(inside),), f"{inside}: {why}")
 
 
 def test_files_and_patterns_stay_as_they_are(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path)
-    assert one(wheel).found == str(wheel)
-    assert one(tmp_path / "*.whl").found == f"{tmp_path}/*.whl"
-    assert one(tmp_path / "nothing").project is None
+    assert one(wheel).found == (str(wheel),)
+    assert one(tmp_path / "*.whl").found == (f"{tmp_path}/*.whl",)
+
+
+def test_a_pattern_that_matches_folders_stands_for_them(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "a" / "setup.py").touch()
+    (tmp_path / "README.md").touch()
+    sources = decide([f"{tmp_path}/*"], DIST, "auto")
+    assert [source.project for source in sources] == [tmp_path / "a", None]
+
+
+def test_a_path_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(PathNotFound, match="nothing is not there"):
+        one(tmp_path / "nothing")
+
+
+def test_a_folder_that_can_not_be_read(project: Path) -> None:
+    (project / "pyproject.toml").unlink()
+    (project / "pyproject.toml").mkdir()
+    with pytest.raises(PathNotFound, match=r"pyproject\.toml can't be read"):
+        one(project)
 
 
 def test_a_slash_at_the_end_stays(tmp_path: Path) -> None:
     (source,) = decide([f"{tmp_path}/"], DIST, "auto")
-    assert source.found == f"{tmp_path}/"
+    assert source.found == (f"{tmp_path}/",)
 
 
 def test_several_paths_keep_their_order(tmp_path: Path, project: Path) -> None:
@@ -64,42 +84,56 @@ def test_several_paths_keep_their_order(tmp_path: Path, project: Path) -> None:
 
 def test_a_project_without_dists_is_built(project: Path) -> None:
     source = one(project)
-    assert source == Source(project, "", f"{project}/dist holds no distribution of it yet")
+    assert source == Source(project, (), f"{project}/dist holds no distribution of it yet")
     (project / "dist").mkdir()
     assert one(project) == source
 
 
-def test_setup_py_makes_a_project(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["setup.py", "setup.cfg"])
+def test_a_setup_file_makes_a_project(tmp_path: Path, name: str) -> None:
     assert not is_project(tmp_path)
-    (tmp_path / "setup.py").touch()
+    (tmp_path / name).touch()
     assert is_project(tmp_path)
     assert one(tmp_path).project == tmp_path
-    make_wheel(tmp_path / "dist", "anything")
-    assert one(tmp_path).found == f"{tmp_path}/dist"
+    wheel = make_wheel(tmp_path / "dist", "anything")
+    assert one(tmp_path).found == (str(wheel),)
+
+
+def test_settings_of_tools_make_no_project(project: Path) -> None:
+    (project / "pyproject.toml").write_text("[tool.ruff]\nline-length = 100\n")
+    assert not is_project(project)
 
 
 @pytest.mark.parametrize("make", [make_wheel, make_sdist])
-def test_a_project_that_was_built(project: Path, make: object) -> None:
-    assert callable(make)
+def test_a_project_that_was_built(project: Path, make: Callable[..., Path]) -> None:
     path = make(project / "dist")
-    assert one(project) == Source(
-        None,
-        f"{project}/dist",
-        f"{project}/dist holds {path.name} already (--build always builds)",
-    )
-    assert one(project, "always") == Source(project, "", "--build always")
+    why = f"{project}/dist holds {path.name} already, so nothing is built (--build always builds)"
+    assert one(project) == Source(None, (str(path),), why)
+    assert one(project, "never") == one(project)
+    assert one(project, "always") == Source(project, (), "--build always")
 
 
-def test_never_takes_what_is_there(project: Path) -> None:
-    assert one(project, "never") == Source(None, f"{project}/dist", "--build never")
+def test_dists_of_other_projects_and_versions_are_left(project: Path) -> None:
+    ours = [make_sdist(project / "dist"), make_wheel(project / "dist")]
+    others = [make_wheel(project / "dist", "other"), make_wheel(project / "dist", version="0.9")]
+    source = one(project)
+    assert sorted(source.found) == sorted(map(str, ours))
+    assert sorted(source.left) == sorted(path.name for path in others)
+
+
+def test_never_needs_what_it_publishes(project: Path) -> None:
+    make_wheel(project / "dist", version="0.9")
+    with pytest.raises(NothingToPublish, match=r"--build never.*Widget 1\.0") as caught:
+        one(project, "never")
+    assert caught.value.facts["holds"] == ["widget-0.9-py3-none-any.whl"]
 
 
 def test_another_packages_dir(project: Path, tmp_path: Path) -> None:
-    make_wheel(project / "out")
-    assert one(project, packages_dir=Path("out")).found == f"{project}/out"
+    wheel = make_wheel(project / "out")
+    assert one(project, packages_dir=Path("out")).found == (str(wheel),)
     assert one(project).project == project
-    make_wheel(tmp_path / "absolute")
-    assert one(project, packages_dir=tmp_path / "absolute").found == f"{tmp_path}/absolute"
+    wheel = make_wheel(tmp_path / "absolute")
+    assert one(project, packages_dir=tmp_path / "absolute").found == (str(wheel),)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +148,6 @@ def test_another_packages_dir(project: Path, tmp_path: Path) -> None:
         ('[project]\nname = "widget"\ndynamic = ["version"]\n', "gadget", "7.2", False),
         ('[project]\nname = "widget"\nversion = "not one"\n', "widget", "1.0", False),
         ("[build-system]\nrequires = []\n", "gadget", "3", True),
-        ("", "gadget", "3", True),
         ("not TOML", "gadget", "3", True),
     ],
 )

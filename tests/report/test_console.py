@@ -220,7 +220,8 @@ def test_the_summary_of_a_failure_says_what_the_server_said_and_what_to_do() -> 
 def test_the_summary_of_a_rehearsal_names_the_next_step() -> None:
     text = summary_of(sample_run.changed(sample_run.done(), rehearsal=True))
     assert "\nRehearsed as octo-org/widget, release.yml" in text
-    assert text.endswith("Next:\n  The same command without --dry-run publishes.\n")
+    assert "Next:\n  To publish for real, register this trusted publisher on pypi" in text
+    assert text.endswith("Then run the same without rehearsing, as a step of that CI job.\n")
 
 
 def test_the_summary_when_files_do_not_arrive() -> None:

@@ -58,7 +58,7 @@ def collect(paths: Sequence[Path | str], note: Note) -> tuple[Path, ...]:
     for path in paths:
         found += _expand(path, foreign)
     for folder, names in sorted(foreign.items()):
-        count = f"{len(names)} files are" if len(names) > 1 else f"{names[0]} is"
+        count = f"{len(names)} entries are" if len(names) > 1 else f"{names[0]} is"
         note(
             remark(
                 "foreign-file",

@@ -48,9 +48,11 @@ class Release:
 
     def publish(self) -> None:
         """Do it all; every ``PublisherError`` leaves the record as far as it got."""
+        options = self.options
+        planned = sources.decide(options.paths, options.packages_dir, options.build)
         self.record.run.targets = tuple(self._target(index) for index in self.world.indexes)
         who = self._identify()
-        found = self._dists()
+        found = self._dists(planned)
         plans = self._plan(found)
         for index in self.world.indexes:
             todo = [p.dist for p in plans[index.name] if p.state == "new"]
@@ -68,9 +70,6 @@ class Release:
         why = support.why or f"{index.name} takes attestations from {self.provider.name}"
         if self.options.attestations:
             why = f"--attestations {self.options.attestations}"
-        if mode == "off":
-            what = f"attestations are off for {index.name}: {why}"
-            self.record.note(remark("attestations-off", what))
         return Target(index.name, index.upload_url, mode, why)
 
     def _identify(self) -> Identity:
@@ -83,28 +82,32 @@ class Release:
                 exchange.confirm_audience(self.http, index)
         return who
 
-    def _dists(self) -> tuple[Dist, ...]:
-        options = self.options
+    def _dists(self, planned: Sequence[sources.Source]) -> tuple[Dist, ...]:
         found: list[Path | str] = []
-        planned = sources.decide(options.paths, options.packages_dir, options.build)
         for number, source in enumerate(planned):
+            found += source.found
             if source.project:
                 found += self._build(source.project, source.why, number)
-            else:
-                found.append(source.found)
         with self.record.step("dists", "reading and checking every file"):
             for source in planned:
                 if not source.project:
                     self.record.reporter.say(source.why)
+                if source.left:
+                    what = "distributions of another project or version are left alone"
+                    self.record.note(remark("other-dists", what, files=list(source.left)))
             files = dists.collect(found, self.record.note)
             read = dists.read_all(files, self.record.note)
             self.record.run.dists = read
-            tag = self.provider.tag() if options.tag == "auto" else options.tag
-            self.record.run.tag = None if tag == "none" else tag
+            self.record.run.tag = self._tag()
             dists.check(read, tag=self.record.run.tag)
             releases = sorted({f"{dist.project} {dist.version}" for dist in read})
             self.record.reporter.say(f"{', '.join(releases)}: {len(read)} to publish")
         return read
+
+    def _tag(self) -> str | None:
+        if self.options.tag == "auto":
+            return self.provider.tag()
+        return None if self.options.tag == "none" else self.options.tag
 
     def _build(self, project: Path, why: str, number: int) -> tuple[Path, ...]:
         into = project / self.options.packages_dir
@@ -129,6 +132,10 @@ class Release:
         return plans
 
     def _tell_plan(self, index: Index, planned: Sequence[Planned]) -> None:
+        target = next(t for t in self.record.run.targets if t.name == index.name)
+        if target.attestations == "off":
+            what = f"no attestations for {index.name}: {target.why}"
+            self.record.note(remark("attestations-off", what))
         there = [p.dist.filename for p in planned if p.state == "identical"]
         for p in planned:
             self.record.begin(index.name, p.dist, there=p.state == "identical")

@@ -61,7 +61,9 @@ def _conflict(http: Http, index: Index, taken: list[tuple[Dist, Listed]]) -> Rel
         f"{index.name} already has another {first.filename}: {files[first.filename]['difference']}",
         facts={"index": index.name, "files": files},
         hint="A name on the index can never be used for other content, not even after deleting "
-        "it. Nothing was signed or uploaded. Publish these changes as a new version.",
+        "it. Nothing was signed or uploaded. If something changed, publish it as a new version. "
+        "If this completes a release that an earlier run began, publish the very files of that "
+        "run: keep them as an artifact between jobs, since few builds give the same bytes twice.",
     )
 
 

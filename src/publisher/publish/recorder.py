@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from publisher.errors import PublisherError
 from publisher.http import Http
 from publisher.models import Dist, Finding, Mark, Placed, Reporter, Run, Step
 
@@ -19,10 +20,16 @@ class Recorder:
     run: Run
     reporter: Reporter
     http: Http
+    stopped: Callable[[], PublisherError | None] = lambda: None
 
     @contextmanager
     def step(self, name: str, doing: str) -> Iterator[None]:
-        """Announce, time and record one step, whatever becomes of it."""
+        """Announce, time and record one step, whatever becomes of it.
+
+        A signal's exception can get lost in a library; ``stopped`` still knows of it.
+        """
+        if name != "burn" and (stop := self.stopped()):
+            raise stop
         begun, before = time.monotonic(), self.http.requests
         done = False
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,48 +18,100 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
+from publisher.errors import NothingToPublish, PathNotFound
+
 BuildMode = Literal["auto", "always", "never"]
 
 
 @dataclass(frozen=True)
 class Source:
-    """A ``project`` folder to build or, without one, ``found``: where dists are; ``why``."""
+    """A ``project`` folder to build or, without one, ``found``: where dists are.
+
+    ``left`` names dists beside them that are of another project or version; ``why`` says what
+    decided.
+    """
 
     project: Path | None
-    found: str
+    found: tuple[str, ...]
     why: str
+    left: tuple[str, ...] = ()
 
 
 def decide(paths: Iterable[str], packages_dir: Path, build: BuildMode) -> tuple[Source, ...]:
     """Sort every PATH; looks at folders, changes nothing.
 
-    A project is built unless ``packages_dir`` inside it holds a dist of its version (if the
-    version is dynamic: of its name). A folder that is no project is a folder of dists, or holds
-    one by the name of ``packages_dir``.
+    A project is built unless ``packages_dir`` inside it holds a dist of its name and version (as
+    far as pyproject.toml states them). A folder that is no project is a folder of dists, or holds
+    one by the name of ``packages_dir``. A pattern stands for what it matches.
+
+    Raises:
+        PathNotFound: A path is not there, or can't be read.
+        NothingToPublish: ``--build never``, and there is no dist of the project.
     """
-    return tuple(_decide(Path(path), path, packages_dir, build) for path in paths)
+    try:
+        return tuple(
+            _decide(Path(one), one, packages_dir, build) for path in paths for one in _expand(path)
+        )
+    except OSError as error:
+        raise PathNotFound(
+            f"{error.filename} can't be read: {error.strerror}", facts={"path": error.filename}
+        ) from error
+
+
+def _expand(path: str) -> list[str]:
+    """A path that is there, or what the pattern matches: folders, and files left to ``collect``."""
+    if Path(path).exists() or Path(path).is_symlink():
+        return [path]
+    folders = [p for p in sorted(glob.glob(path)) if Path(p).is_dir()]  # noqa: PTH207 - may be absolute
+    if folders:
+        return folders
+    if glob.has_magic(path):
+        return [path]
+    raise PathNotFound(
+        f"{path} is not there",
+        facts={"path": path},
+        hint="Paths are relative to the folder that the command runs in.",
+    )
 
 
 def _decide(folder: Path, path: str, packages_dir: Path, build: BuildMode) -> Source:
     there = folder / packages_dir
     if not is_project(folder):
-        if folder.is_dir() and there.is_dir():
-            return Source(None, str(there), f"{there} holds the distributions")
-        return Source(None, path, f"{path} holds the distributions")
+        place = str(there) if folder.is_dir() and there.is_dir() else path
+        why = f"nothing is built: {folder} is no project" if folder.is_dir() else "as named"
+        return Source(None, (place,), f"{place}: {why}")
     if build == "always":
-        return Source(folder, "", "--build always")
+        return Source(folder, (), "--build always")
     name, version = declared(folder)
-    match = sorted(f.name for f in _files(there) if _is_of(f.name, name, version))
-    if build == "never":
-        return Source(None, str(there), "--build never")
+    files = sorted(f for f in _files(there) if f.suffix in {".whl", ".gz"})
+    match = tuple(str(f) for f in files if _is_of(f.name, name, version))
+    left = tuple(f.name for f in files if str(f) not in match)
     if match:
-        return Source(None, str(there), f"{there} holds {match[0]} already (--build always builds)")
-    return Source(folder, "", f"{there} holds no distribution of it yet")
+        why = f"{there} holds {Path(match[0]).name} already, so nothing is built"
+        return Source(None, match, f"{why} (--build always builds)", left)
+    if build == "never":
+        raise NothingToPublish(
+            f"--build never, and {there} holds no distribution of {name or folder} {version or ''}",
+            facts={"folder": str(there), "holds": list(left)},
+            hint="Build first, or leave --build never out.",
+        )
+    return Source(folder, (), f"{there} holds no distribution of it yet")
 
 
 def is_project(folder: Path) -> bool:
-    """Whether ``folder`` is the root of a source tree (PEP 517/518)."""
-    return (folder / "pyproject.toml").is_file() or (folder / "setup.py").is_file()
+    """Whether ``folder`` is a source tree that can be built (PEP 517, 621, or a setup.py).
+
+    A pyproject.toml that only configures tools, as at the root of a monorepo, makes no project.
+    """
+    if (folder / "setup.py").is_file() or (folder / "setup.cfg").is_file():
+        return True
+    try:
+        tables = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except ValueError:
+        return True  # building it says what is wrong
+    return "project" in tables or "build-system" in tables
 
 
 def declared(folder: Path) -> tuple[str | None, str | None]:

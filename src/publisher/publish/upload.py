@@ -49,11 +49,12 @@ class Upload:
         first, rest = in_order(dists)
         for dist in first:
             self._send(dist)
-        with ThreadPoolExecutor(self.jobs) as pool:
+        pool = ThreadPoolExecutor(self.jobs)
+        try:
             futures: list[Future[None]] = [pool.submit(self._send, dist) for dist in rest]
-            _, waiting = wait(futures, return_when=FIRST_EXCEPTION)
-            for future in waiting:
-                future.cancel()
+            wait(futures, return_when=FIRST_EXCEPTION)
+        finally:  # also when we are told to stop: what is in flight ends, the rest never begins
+            pool.shutdown(cancel_futures=True)
         for future in futures:  # first in, first out: a cancelled one stands behind the failed
             future.result()
 
@@ -64,6 +65,11 @@ class Upload:
                 raise _refused(self.index, dist, answer)
         except UploadError as error:
             self.mark(dist, status="failed", error=error.message)
+            raise
+        except BaseException:
+            self.mark(
+                dist, status="failed", error="stopped while it was being sent; it may be there"
+            )
             raise
         self.mark(dist, status="uploaded")
 

@@ -23,6 +23,13 @@ STYLES: dict[Severity, str] = {
     "note": "bold blue",
 }
 LOG_WIDTH = 100
+FEW = 4
+"""Values of a fact that fit on a line; more are shown as lines, the last ones if they are many."""
+MANY = 15
+SIGN_OF_LIFE = 3.0
+"""Seconds after which a line of a long step's output is due."""
+INSTANT = 0.1
+"""Seconds that are not worth a line in a log."""
 
 
 class _Terminal(RichConsole):
@@ -73,11 +80,12 @@ class Console:
         self._verbosity = verbosity
         self._interactive = interactive
         self._clock = clock
+        self._last_detail = clock()
 
     @contextmanager
     def step(self, name: str, doing: str) -> Iterator[None]:
         """Announce a step, and say how it ended and how long it took."""
-        started = self._clock()
+        started = self._last_detail = self._clock()
         if self._verbosity >= 0:
             head = Text(self._clean(name), "bold").append(f": {self._clean(doing)}", "not bold")
             self._rich.print(head, soft_wrap=True)
@@ -95,8 +103,11 @@ class Console:
             self._write(text, indent="  ")
 
     def detail(self, text: str) -> None:
-        """One line that only who asks for more wants to see."""
-        if self._verbosity >= 1:
+        """One line of many: ``--verbose`` shows all; without it one now and then shows life."""
+        now = self._clock()
+        due = self._verbosity == 0 and now - self._last_detail >= SIGN_OF_LIFE
+        if due or self._verbosity >= 1:
+            self._last_detail = now
             self._write(text, indent="    ", style="dim")
 
     def finding(self, finding: Finding) -> None:
@@ -114,7 +125,10 @@ class Console:
         for name, value in finding.facts.items():
             if value in (None, "", [], {}):
                 continue
-            self._write(f"{name}: {fact(value, limit)}", indent="  ", style="dim")
+            if isinstance(value, list | tuple) and len(value) > FEW:
+                self._lines(name, [fact(item, limit) for item in value])
+            else:
+                self._write(f"{name}: {fact(value, limit)}", indent="  ", style="dim")
         if finding.hint:
             self._write(finding.hint, indent="  ")
         self._write(finding.docs, indent="  ", style="dim")
@@ -153,12 +167,22 @@ class Console:
         self._rich.print(Text(self._clean(line), style), soft_wrap=True)
 
     def _close(self, mark: str, word: str, started: float, style: str) -> None:
-        if self._verbosity < 0:
+        took = self._clock() - started
+        instant = word == "done" and took < INSTANT and not self._interactive
+        if self._verbosity < 0 or instant:
             return
         shown = mark if self._interactive and self._clean(mark) == mark else ""
         text = f"{shown} {word}".strip()
         verb = "in" if word == "done" else "after"
-        self._write(f"{text} {verb} {self._clock() - started:.1f} s", indent="  ", style=style)
+        self._write(f"{text} {verb} {took:.1f} s", indent="  ", style=style)
+
+    def _lines(self, name: str, lines: list[str]) -> None:
+        shown = lines if self._verbosity > 0 else lines[-MANY:]
+        left = len(lines) - len(shown)
+        more = f" ({left} before: --verbose)" if left else ""
+        self._write(f"{name}:{more}", indent="  ", style="dim")
+        for line in shown:
+            self._write(line, indent="    ", style="dim")
 
     def _write(self, text: str, indent: str = "", style: str = "") -> None:
         for line in wrap(self._clean(text), self._rich.width, indent):

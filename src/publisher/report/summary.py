@@ -15,7 +15,7 @@ NOT_TRIED = Placed("not-tried")
 ARRIVALS = {
     "verified": ", verified",
     "not-visible-yet": ", not visible yet",
-    "unattested": ", SHOWN WITHOUT ATTESTATION",
+    "unattested": ", without attestation",
     "different": ", SHOWN WITH ANOTHER DIGEST",
     "not-checked": "",
 }
@@ -122,8 +122,11 @@ def _next(run: Run) -> Iterator[str]:
         not run.rehearsal and any(place.status == "uploaded" for place in places) and run.exit_code
     ):
         yield AGAIN
-    elif run.rehearsal and not run.exit_code:
-        yield "The same command without --dry-run publishes."
+    elif run.rehearsal and not run.exit_code and run.identity:
+        fields = "; ".join(f"{k}: {flat(v or '(empty)')}" for k, v in run.identity.register.items())
+        where = " and ".join(target.name for target in run.targets)
+        yield f"To publish for real, register this trusted publisher on {where}: {fields}."
+        yield "Then run the same without rehearsing, as a step of that CI job."
     if late and not run.exit_code:
         yield (
             f"{several(late, 'file')} can't be seen on the index yet, which may take minutes. "
@@ -152,4 +155,6 @@ def _left_behind(run: Run) -> str:
         for index, places in run.placed.items()
         if (count := sum(p.status in ("uploaded", "already-there") for p in places.values()))
     ]
+    if any(place.error and "may be there" in place.error for place in _places(run)):
+        found.append("a file was on its way when the run stopped, and may be there")
     return f"{', '.join(found)}." if found else "Nothing was published."
