@@ -25,7 +25,7 @@ ROOT = Path(publisher.__file__).parent
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
-LEAVES = "errors models"
+LEAVES = "errors models remarks"
 TOOLS = f"{LEAVES} world http transport git"
 HELPERS = " ".join(
     f"publish.{name}"
@@ -35,7 +35,7 @@ HELPERS = " ".join(
 # step until it is listed as a helper, and a new file anywhere else fails until it has a row.
 MAY = {
     "publisher models git rows publish report verify": "",
-    "errors transport world": "models",
+    "errors remarks transport world": "models",
     "http": "publisher models transport",  # publisher: the version, for the User-Agent
     "options": "models rows",
     "usage": "errors options rows",

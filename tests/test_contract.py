@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 import publisher
 from publisher import errors, models
 from publisher.options import COMMANDS, rows
+from publisher.remarks import NOTES
 from publisher.report import record
 from publisher.usage import help_text
 from support import options_doc
@@ -88,7 +89,7 @@ def test_the_document_has_a_line_for_every_option() -> None:
 
 def test_every_code_has_a_section_and_every_section_a_code() -> None:
     headings = [code for code in sections("errors.md") if re.fullmatch(r"[a-z-]+", code)]
-    assert sorted(headings) == sorted([*causes(), *errors.NOTES])
+    assert sorted(headings) == sorted([*causes(), *NOTES])
 
 
 @pytest.mark.parametrize("code", causes())
@@ -97,12 +98,12 @@ def test_a_section_states_the_exit_code(code: str) -> None:
     assert stated == [str(causes()[code].exit_code)]
 
 
-@pytest.mark.parametrize(("code", "severity"), errors.NOTES.items())
+@pytest.mark.parametrize(("code", "severity"), NOTES.items())
 def test_a_section_states_the_severity(code: str, severity: str) -> None:
     assert re.findall(r"\*\*Severity\*\* (\w+)\.", sections("errors.md")[code]) == [severity]
 
 
-@pytest.mark.parametrize("code", [*causes(), *errors.NOTES])
+@pytest.mark.parametrize("code", [*causes(), *NOTES])
 def test_a_section_says_what_why_and_what_to_do(code: str) -> None:
     text = sections("errors.md")[code]
     assert re.findall(r"(?m)^\*\*(What it means|Why|What to do)\.\*\*", text) == [
@@ -115,7 +116,7 @@ def test_a_section_says_what_why_and_what_to_do(code: str) -> None:
 def test_the_index_table_of_errors_lists_every_exit_code() -> None:
     intro = (ROOT / "docs" / "errors.md").read_text("utf-8").partition("\n## ")[0]
     assert [int(n) for n in re.findall(r"(?m)^\| (\d+) \|", intro)] == [0, *MEANINGS]
-    assert set(re.findall(r"\(#([a-z-]+)\)", intro)) == {*causes(), *errors.NOTES}
+    assert set(re.findall(r"\(#([a-z-]+)\)", intro)) == {*causes(), *NOTES}
 
 
 def test_every_exit_code_has_one_meaning() -> None:
@@ -141,11 +142,11 @@ def test_every_remark_has_a_severity_and_is_made_somewhere() -> None:
     remarks = [call.args[0] for name, call in calls() if name == "remark"]
     made = [node.value for node in remarks if isinstance(node, ast.Constant)]
     assert len(made) == len(remarks), "remark() takes its code as a literal"
-    assert set(made) == errors.NOTES.keys()
+    assert set(made) == NOTES.keys()
 
 
 def test_errors_and_remarks_share_no_code() -> None:
-    assert not causes().keys() & errors.NOTES.keys()
+    assert not causes().keys() & NOTES.keys()
 
 
 # The report

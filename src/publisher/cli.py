@@ -22,10 +22,10 @@ from publisher.errors import (
     InvalidValue,
     PublisherError,
     Stopped,
-    remark,
 )
 from publisher.models import Run
 from publisher.options import Options
+from publisher.remarks import remark
 
 if TYPE_CHECKING:
     from publisher.providers.base import Provider

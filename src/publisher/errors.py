@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import ClassVar
 
-from publisher.models import Finding, Severity
+from publisher.models import Finding
 
 
 class PublisherError(Exception):
@@ -264,30 +264,6 @@ class Terminated(Stopped):
     """By SIGTERM: the machine or the job ends."""
 
     exit_code = 143
-
-
-NOTES: dict[str, Severity] = {
-    "already-there": "note",
-    "already-there-unattested": "warning",
-    "attestations-off": "note",
-    "attestation-failed": "warning",
-    "description-check": "warning",
-    "foreign-file": "note",
-    "larger-than-default-limit": "warning",
-    "metadata-version-unknown": "warning",
-    "not-visible-yet": "warning",
-    "token-not-burned": "warning",
-    "other-dists": "warning",
-    "other-tools-setting": "note",
-    "real-run-would-fail": "warning",
-    "wheel-not-portable": "warning",
-}
-"""Remarks that do not stop a run, by code, with their severity."""
-
-
-def remark(code: str, message: str, *, hint: str = "", **facts: object) -> Finding:
-    """A remark beside the run; ``code`` is a key of ``NOTES``."""
-    return Finding(code, NOTES[code], message, facts, hint)
 
 
 def all_errors(base: type[PublisherError] = PublisherError) -> dict[str, type[PublisherError]]:

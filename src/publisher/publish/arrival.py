@@ -14,11 +14,11 @@ from publisher.errors import (
     ArrivalUnproven,
     IndexAnswerMalformed,
     IndexUnreachable,
-    remark,
 )
 from publisher.http import Http, NetworkError
 from publisher.models import ArrivalState, Dist, Finding, Listed, Mark
 from publisher.publish.simple import listing
+from publisher.remarks import remark
 from publisher.verify.core import Unproven, Verifier
 from publisher.world import Index
 

@@ -21,9 +21,10 @@ from typing import IO, cast
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from publisher import git
-from publisher.errors import BuildFailed, CannotWrite, NothingToPublish, remark
+from publisher.errors import BuildFailed, CannotWrite, NothingToPublish
 from publisher.models import Finding
 from publisher.publish.archive import refused_platform
+from publisher.remarks import remark
 
 _TAIL = 30  # lines of output that an error shows
 _LINE = 1 << 16  # characters; a longer line is shown in pieces

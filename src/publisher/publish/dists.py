@@ -25,10 +25,10 @@ from publisher.errors import (
     PublisherError,
     SeveralSdists,
     TagMismatch,
-    remark,
 )
 from publisher.models import Dist, Finding
 from publisher.publish import archive, metadata
+from publisher.remarks import remark
 
 _BUFFER = 1 << 20
 _WORKERS = 8

@@ -16,9 +16,10 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from publisher.errors import InvalidMetadata, MetadataMismatch, remark
+from publisher.errors import InvalidMetadata, MetadataMismatch
 from publisher.models import Finding
 from publisher.publish.archive import Contents, Named
+from publisher.remarks import remark
 
 if TYPE_CHECKING:
     from packaging.metadata import RawMetadata

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from publisher.errors import AttestError, remark
+from publisher.errors import AttestError
 from publisher.http import Http
 from publisher.models import Dist, Identity, Planned, Secret, Target, UploadToken
 from publisher.options import Options
@@ -23,6 +23,7 @@ from publisher.providers.base import Provider
 from publisher.publish import arrival, attest, build, dists, exchange, identity, plan, sources
 from publisher.publish.recorder import Recorder
 from publisher.publish.upload import Upload
+from publisher.remarks import remark
 from publisher.verify import core
 from publisher.world import Index, World
 

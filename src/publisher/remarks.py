@@ -1,0 +1,28 @@
+"""Everything that is worth saying although the run goes on. A leaf beside ``errors``."""
+
+from __future__ import annotations
+
+from publisher.models import Finding, Severity
+
+NOTES: dict[str, Severity] = {
+    "already-there": "note",
+    "already-there-unattested": "warning",
+    "attestations-off": "note",
+    "attestation-failed": "warning",
+    "description-check": "warning",
+    "foreign-file": "note",
+    "larger-than-default-limit": "warning",
+    "metadata-version-unknown": "warning",
+    "not-visible-yet": "warning",
+    "token-not-burned": "warning",
+    "other-dists": "warning",
+    "other-tools-setting": "note",
+    "real-run-would-fail": "warning",
+    "wheel-not-portable": "warning",
+}
+"""Remarks that do not stop a run, by code, with their severity."""
+
+
+def remark(code: str, message: str, *, hint: str = "", **facts: object) -> Finding:
+    """A remark beside the run; ``code`` is a key of ``NOTES``."""
+    return Finding(code, NOTES[code], message, facts, hint)
