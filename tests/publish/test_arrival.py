@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,45 +21,14 @@ from publisher.verify import core
 from publisher.verify.core import Verifier
 from publisher.world import Index, World
 from support.archives import make_sdist, make_wheel
-from support.play import Marks, broken, dist, index_at, running, world_of
+from support.play import Marks, broken, dist, index_at
 from support.sandbox import GITHUB_PUBLISHER, Sandbox
-from support.web import RESET, Say, Web, say_html, say_json, serving
+from support.web import RESET, Say, Web, say_html, say_json
 
 if TYPE_CHECKING:
     from sigstore.models import ClientTrustConfig
 
 NAMES = iter(f"arrival{n}" for n in range(10_000))
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with running(tmp_path_factory.mktemp("sandbox")) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def world(sandbox: Sandbox) -> Iterator[World]:
-    with world_of(sandbox) as world:
-        yield world
-    sandbox.http.delete(f"{sandbox.control}/faults")
-
-
-@pytest.fixture
-def index(world: World) -> Index:
-    return world.indexes[0]
-
-
-@pytest.fixture
-def web() -> Iterator[Web]:
-    with serving() as web:
-        yield web
-
-
-@pytest.fixture
-def http(impatient: None) -> Iterator[Http]:
-    http = Http()
-    yield http
-    http.close()
 
 
 @pytest.fixture

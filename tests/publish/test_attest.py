@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -35,31 +34,6 @@ if TYPE_CHECKING:
 
 CERT, ENTRIES = "/api/v2/signingCert", "/api/v1/log/entries"
 HTML = {"content_type": "text/html", "body": "<h1>Sign in to the guest network</h1>"}
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with running(tmp_path_factory.mktemp("sandbox")) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def world(sandbox: Sandbox) -> Iterator[World]:
-    with world_of(sandbox) as world:
-        yield world
-    sandbox.http.delete(f"{sandbox.control}/faults")
-
-
-@pytest.fixture
-def said() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def http(impatient: None, said: list[str]) -> Iterator[Http]:
-    http = Http(notice=said.append)
-    yield http
-    http.close()
 
 
 @pytest.fixture
@@ -294,13 +268,13 @@ def test_fulcio_comes_back(
     trusted: ClientTrustConfig,
     world: World,
     wheel: Dist,
-    said: list[str],
+    notices: list[str],
 ) -> None:
     broken(sandbox, "fulcio", path=CERT, status=503)
     broken(sandbox, "fulcio", path=CERT, kind="reset", after=True)
     signed = sign(certify(http, trusted, world.tokens(AUDIENCE)), [wheel], nothing)
     assert verify(Verifier(trusted), signed, GITHUB_PUBLISHER)[0].dist == wheel
-    assert said == [
+    assert notices == [
         f"POST {CERT} answered 503; trying again",
         f"POST {CERT} lost the connection; trying again",
     ]
@@ -350,14 +324,14 @@ def test_no_authority(http: Http, world: World) -> None:
 
 
 def test_rekor_comes_back(
-    sandbox: Sandbox, signer: Signer, trusted: ClientTrustConfig, wheel: Dist, said: list[str]
+    sandbox: Sandbox, signer: Signer, trusted: ClientTrustConfig, wheel: Dist, notices: list[str]
 ) -> None:
     broken(sandbox, "rekor", path=ENTRIES, times=2, status=503)
     before = tree_size(sandbox)
     signed = sign(signer, [wheel], nothing)
     assert verify(Verifier(trusted), signed, GITHUB_PUBLISHER)[0].log_index == before
     assert tree_size(sandbox) == before + 1
-    assert said == [f"POST {ENTRIES} answered 503; trying again"] * 2
+    assert notices == [f"POST {ENTRIES} answered 503; trying again"] * 2
 
 
 @pytest.mark.parametrize(

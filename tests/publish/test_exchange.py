@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,45 +15,13 @@ from publisher.models import Secret, UploadToken
 from publisher.publish.exchange import burn, confirm_audience, mint
 from publisher.world import Index, World
 from support.archives import make_wheel
-from support.play import IDENTITY, asked, broken, index_at, running, world_of
+from support.play import IDENTITY, asked, broken, index_at
 from support.sandbox import Sandbox
-from support.web import RESET, Say, Web, say_html, say_json, serving
+from support.web import RESET, Say, Web, say_html, say_json
 
 MINT = "/_/oidc/mint-token"
 SECRET = "pypi-AgEIcHlwaS5vcmcCJDAwMDAwMDAw"
 ID_TOKEN = Secret("e30.e30.c2ln")
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with running(tmp_path_factory.mktemp("sandbox")) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def world(sandbox: Sandbox) -> Iterator[World]:
-    with world_of(sandbox) as world:
-        yield world
-    sandbox.http.delete(f"{sandbox.control}/faults")
-    sandbox.post("settings", {"disabled": []})
-
-
-@pytest.fixture
-def index(world: World) -> Index:
-    return world.indexes[0]
-
-
-@pytest.fixture
-def web() -> Iterator[Web]:
-    with serving() as web:
-        yield web
-
-
-@pytest.fixture
-def http(impatient: None) -> Iterator[Http]:
-    http = Http()
-    yield http
-    http.close()
 
 
 def shown(error: Any) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,30 +21,11 @@ from publisher.publish.plan import decide, plan
 from publisher.publish.simple import SIMPLE_JSON, listing
 from publisher.world import Index
 from support.archives import make_sdist, make_wheel
-from support.play import dist, index_at, running, world_of
+from support.play import dist, index_at, world_of
 from support.sandbox import Sandbox
-from support.web import RESET, Say, Web, say_html, say_json, serving
+from support.web import RESET, Say, Web, say_html, say_json
 
 WHEEL, SDIST = "widget-1.0-py3-none-any.whl", "widget-1.0.tar.gz"
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with running(tmp_path_factory.mktemp("sandbox")) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def web() -> Iterator[Web]:
-    with serving() as web:
-        yield web
-
-
-@pytest.fixture
-def http(impatient: None) -> Iterator[Http]:
-    http = Http()
-    yield http
-    http.close()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from email import policy
 from email.parser import BytesParser
 from pathlib import Path
@@ -21,44 +21,19 @@ from publisher.verify import core
 from publisher.verify.core import Verifier
 from publisher.world import Index, World
 from support.archives import make_sdist, make_wheel
-from support.play import Marks, asked, broken, dist, index_at, running, world_of
+from support.play import Marks, asked, broken, dist, index_at
 from support.sandbox import GITHUB_PUBLISHER, Sandbox
-from support.web import RESET, Say, Seen, Web, say_html, say_json, serving
+from support.web import RESET, Say, Seen, Web, say_html, say_json
 
 LEGACY = "/legacy/"
 TOKEN = UploadToken(Secret("pypi-AgEIcHlwaS5vcmcCJDAwMDAwMDAw"), 1)
 
 
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with running(tmp_path_factory.mktemp("sandbox")) as sandbox:
-        yield sandbox
-
-
 @pytest.fixture
-def world(sandbox: Sandbox) -> Iterator[World]:
-    with world_of(sandbox) as world:
-        yield world
-    sandbox.http.delete(f"{sandbox.control}/faults")
-
-
-@pytest.fixture
-def web() -> Iterator[Web]:
-    with serving() as web:
-        web.on(LEGACY, say_json({}))
-        yield web
-
-
-@pytest.fixture
-def notices() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def http(impatient: None, notices: list[str]) -> Iterator[Http]:
-    http = Http(notice=notices.append)
-    yield http
-    http.close()
+def web(web: Web) -> Web:
+    """The scripted server, which takes uploads."""
+    web.on(LEGACY, say_json({}))
+    return web
 
 
 @pytest.fixture
