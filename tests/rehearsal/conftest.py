@@ -31,6 +31,36 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         yield sandbox
 
 
+DEFAULTS: dict[str, object] = {
+    "file_limit": None,
+    "attestations": True,
+    "read_only": False,
+    "uploads": True,
+    "registration": True,
+    "new_projects": None,
+    "prohibited": [],
+    "classifiers": None,
+    "deprecated_classifiers": {},
+    "issuers": {},
+    "new_release_ms": 0,
+}
+
+
+@pytest.fixture
+def tuned(shared: Sandbox) -> Iterator[Sandbox]:
+    """The shared sandbox, whose index is healthy again afterwards."""
+    yield shared
+    assert shared.post("index", DEFAULTS).status_code == 200
+
+
+@pytest.fixture(scope="session")
+def passwords(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A sandbox with an index of each kind; ``index`` is the one that wants a password."""
+    folder = tmp_path_factory.mktemp("passwords")
+    with _running(folder, indexes=("own:static", "pypi")) as sandbox:
+        yield sandbox
+
+
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[Sandbox]:
     """A sandbox where nothing has happened yet."""

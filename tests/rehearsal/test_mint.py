@@ -97,7 +97,8 @@ def test_a_forged_token(shared: Sandbox, stolen_kid: bool) -> None:
 
 
 def test_thirty_seconds_of_leeway(shared: Sandbox) -> None:
-    player = shared.persona(overrides={"exp": NOW + 1, "nbf": NOW + 20})
+    now = int(time.time())
+    player = shared.persona(overrides={"exp": now - 5, "nbf": now + 20})
     assert shared.exchange(player.token("pypi")).status_code == 200
 
 
@@ -147,7 +148,6 @@ NOT_FOUND = "Publisher with matching claims was not found"
             {"event_name": "pull_request_target"},
             "Publishing from a workflow invoked via 'pull_request_target' is not supported.",
         ),
-        ("github", {"event_name": ""}, "Check failed for required claim 'event_name'"),
         ("gitlab", {"sub": None}, "Missing claim 'sub'"),
         ("gitlab", {"sub": "project_path:a/b:ref"}, "Check failed for required claim 'sub'"),
         ("gitlab", {"project_path": "my-group/other"}, NOT_FOUND),
@@ -162,6 +162,7 @@ NOT_FOUND = "Publisher with matching claims was not found"
         ("google", {"email": "other@example.org"}, NOT_FOUND),
         ("google", {"sub": "1"}, NOT_FOUND),
         ("google", {"email_verified": False}, "Check failed for required claim 'email_verified'"),
+        ("activestate", {"sub": ""}, "Missing 'subject' claim"),
         ("activestate", {"sub": "user:1"}, "Invalid 'subject' claim. Wrong format"),
         ("activestate", {"sub": "org:octo:project:x"}, "Invalid 'subject' claim)"),
         ("activestate", {"builder": "x"}, "Check failed for required claim 'builder'"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -48,11 +49,9 @@ def test_pages_in_both_forms(stocked: tuple[Sandbox, Path]) -> None:
 def test_negotiation(stocked: tuple[Sandbox, Path]) -> None:
     sandbox, _ = stocked
     url = f"{sandbox.index}/simple/dotted-name/"
-    latest = {"Accept": "application/vnd.pypi.simple.latest+json"}
-    assert sandbox.http.get(url, headers=latest).headers["Content-Type"] == SIMPLE_JSON
-    assert sandbox.http.get(url, headers={"Accept": "image/png"}).status_code == 406
-    plain = sandbox.http.get(url)
-    assert plain.headers["Content-Type"] == "text/html; charset=utf-8"
+    for unknown in ("*/*", "image/png", "application/vnd.pypi.simple.latest+json"):
+        plain = sandbox.http.get(url, headers={"Accept": unknown})
+        assert plain.headers["Content-Type"] == "text/html; charset=utf-8"
 
 
 @pytest.mark.parametrize("spelling", ["dotted-name", "Dotted.Name/", "dotted_name"])
@@ -76,9 +75,29 @@ def test_integrity(stocked: tuple[Sandbox, Path]) -> None:
         assert sandbox.http.get(f"{base}/{where}/provenance").status_code == 404
 
 
+def test_core_metadata(stocked: tuple[Sandbox, Path]) -> None:
+    """PEP 658: an installer resolves without the wheel."""
+    sandbox, _ = stocked
+    (file,) = sandbox.listing("dotted-name").json()["files"]
+    answer = sandbox.http.get(f"{file['url']}.metadata")
+    assert answer.content.startswith(b"Metadata-Version: 2.4\nName: dotted_name\n")
+    digest = hashlib.sha256(answer.content).hexdigest()
+    assert file["core-metadata"] == file["data-dist-info-metadata"] == {"sha256": digest}
+    page = sandbox.http.get(f"{sandbox.index}/simple/dotted-name/").text
+    assert f'data-core-metadata="sha256={digest}"' in page
+    assert f'data-dist-info-metadata="sha256={digest}"' in page
+
+
 def test_what_is_not_there(stocked: tuple[Sandbox, Path]) -> None:
     sandbox, path = stocked
-    for where in ("simple/nothing/", f"files/{'0' * 64}/{path.name}", "files/x", "project/x/"):
+    for where in (
+        f"files/{'0' * 64}/{path.name}.metadata",
+        "simple/nothing/",
+        f"files/{'0' * 64}/{path.name}",
+        "files/x",
+        "project/x/",
+        "project/x/1/",
+    ):
         assert sandbox.http.get(f"{sandbox.index}/{where}").status_code == 404
 
 

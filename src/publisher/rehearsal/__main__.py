@@ -19,7 +19,7 @@ from typing import NoReturn
 
 from publisher.rehearsal.stage import Stage, UnsafeFolderError
 
-INDEX = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+INDEX = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}(:static)?")
 TAKEN = {"control", "issuer", "fulcio", "rekor"}
 
 
@@ -48,14 +48,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="publisher.rehearsal", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="of the control service; 0 is any")
-    parser.add_argument("--index", action="append", type=_index, help="a name; repeatable")
+    parser.add_argument(
+        "--index", action="append", type=_index, help="NAME or NAME:static; repeatable"
+    )
     parser.add_argument("--tls", action="store_true", help="serve all but control over TLS")
     parser.add_argument("--folder", type=Path, required=True, help="for files and caches")
     return parser
 
 
 def _index(name: str) -> str:
-    if not INDEX.fullmatch(name) or name in TAKEN:
+    if not INDEX.fullmatch(name) or name.partition(":")[0] in TAKEN:
         raise argparse.ArgumentTypeError(f"{name!r} can't be an index's name")
     return name
 

@@ -1,80 +1,148 @@
-"""Filenames and insides of distributions, as far as an index looks at them."""
+"""Insides of distributions, as far as an index looks at them, in the index's words."""
 
 from __future__ import annotations
 
+import configparser
+import csv
+import re
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from packaging.utils import parse_sdist_filename, parse_wheel_filename
-
-if TYPE_CHECKING:
-    from packaging.version import Version
-
-
-@dataclass(frozen=True)
-class Filename:
-    """A filename's parts: ``written_name`` as it stands there, and a wheel's platform tags."""
-
-    written_name: str
-    version: Version
-    platforms: frozenset[str] = frozenset()
-
-    @classmethod
-    def parse(cls, filename: str, filetype: str) -> Filename:
-        """Read it by the rules of its file type (PEP 427, PEP 625).
-
-        Raises:
-            ValueError: It breaks them.
-        """
-        if filetype == "bdist_wheel":
-            _, version, _, tags = parse_wheel_filename(filename)
-            written = filename.partition("-")[0]
-            return cls(written, version, frozenset(tag.platform for tag in tags))
-        _, version = parse_sdist_filename(filename)
-        return cls(filename.rpartition("-")[0], version)
+METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+BOMB = 50
+SMALL = 64 * 1024**2
+ENTRY_POINT = re.compile(r"[\w.-]+")
 
 
-def problem(path: Path, filename: str, license_files: Sequence[str]) -> str | None:
-    """What is wrong with an archive, in the index's words."""
-    try:
-        if filename.endswith(".whl"):
-            return _wheel_problem(path, filename, license_files)
-        return _sdist_problem(path, filename, license_files)
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError) as error:
-        return f"Invalid distribution file. {error}"
-
-
-def _wheel_problem(path: Path, filename: str, license_files: Sequence[str]) -> str | None:
-    name, version = filename.split("-")[:2]
-    folder = f"{name}-{version}.dist-info"
+def problem(path: Path, filename: str) -> str | None:
+    """Why this is no distribution at all."""
+    if zipfile.is_zipfile(path) and tarfile.is_tarfile(path):
+        return "File is both a zip and a tar file"
+    if filename.endswith(".tar.gz"):
+        return _tar_problem(path)
+    if not zipfile.is_zipfile(path):
+        return "File is not a zipfile"
     with zipfile.ZipFile(path) as archive:
-        names = set(archive.namelist())
-    for required in ("WHEEL", "RECORD", "METADATA"):
-        if f"{folder}/{required}" not in names:
-            text = f"does not contain the required {required} file: {folder}/{required}"
-            return f"Wheel {filename!r} {text}"
-    return _license_problem(names, filename, f"{folder}/licenses", license_files)
+        return _zip_problem(archive, path.stat().st_size, filename)
 
 
-def _sdist_problem(path: Path, filename: str, license_files: Sequence[str]) -> str | None:
-    folder = filename.removesuffix(".tar.gz")
-    with tarfile.open(path, "r:gz") as archive:
-        names = set(archive.getnames())
-    if f"{folder}/PKG-INFO" not in names:
-        return f"Invalid distribution file. PKG-INFO not found at {folder}/PKG-INFO"
-    return _license_problem(names, filename, folder, license_files)
+def _zip_problem(archive: zipfile.ZipFile, size: int, filename: str) -> str | None:
+    members = archive.infolist()
+    unpacked = sum(member.file_size for member in members)
+    if unpacked > SMALL and unpacked / size > BOMB:
+        return f"File exceeds compression ratio of {BOMB}"
+    if any(member.compress_type not in METHODS for member in members):
+        return "File does not use a supported compression type"
+    names = [member.filename for member in members]
+    inside = _sdist_problem(names) if filename.endswith(".zip") else _wheel_file(names, filename)
+    if inside is None and len(names) != len(set(names)):
+        return "ZIP archive not accepted: Duplicate filename in central directory."
+    return inside
 
 
-def _license_problem(
-    names: set[str], filename: str, folder: str, license_files: Sequence[str]
-) -> str | None:
+def _wheel_file(names: Sequence[str], filename: str) -> str | None:
+    if filename.count("-") < 2:
+        return "Unable to parse name and version from wheel filename"
+    wanted = f"{_info(filename)}/WHEEL"
+    return None if wanted in names else f"WHEEL not found at {wanted}"
+
+
+def _tar_problem(path: Path) -> str | None:
+    if not tarfile.is_tarfile(path):
+        return "File is not a tarfile"
+    try:
+        with tarfile.open(path, "r:gz") as archive:
+            members = archive.getmembers()
+    except (tarfile.ReadError, EOFError, zlib.error):
+        return "None"  # the index has nothing to say about it either
+    if any(member.issparse() for member in members):
+        return "tar archive not accepted: Sparse members are not allowed."
+    return _sdist_problem([member.name for member in members])
+
+
+def _sdist_problem(names: Sequence[str]) -> str | None:
+    tops = {name.removeprefix("./").partition("/")[0] for name in names}
+    if len(tops) != 1:
+        return "Incorrect number of top-level directories in sdist"
+    (top,) = tops
+    if f"{top}/PKG-INFO" not in names:
+        return f"PKG-INFO not found at {top}/PKG-INFO"
+    return None
+
+
+def license_problem(path: Path, filename: str, license_files: Sequence[str]) -> str | None:
+    """A License-File that isn't there (PEP 639)."""
+    names, folder = _names(path, filename)
     for file in license_files:
         if f"{folder}/{file}" not in names:
             where = f"distribution file {filename} at {folder}/{file}"
             return f"License-File {file} does not exist in {where}"
     return None
+
+
+def _names(path: Path, filename: str) -> tuple[set[str], str]:
+    """What is inside, and the folder where licenses belong."""
+    if filename.endswith(".whl"):
+        with zipfile.ZipFile(path) as archive:
+            return set(archive.namelist()), f"{_info(filename)}/licenses"
+    with tarfile.open(path, "r:gz") as archive:
+        return set(archive.getnames()), filename.removesuffix(".tar.gz")
+
+
+def wheel_problem(path: Path, filename: str) -> str | None:
+    """Files that a wheel must have, and entry points that can be installed."""
+    folder = _info(filename)
+    with zipfile.ZipFile(path) as archive:
+        if not _record(archive, f"{folder}/RECORD"):
+            return _required(filename, "RECORD", folder)
+        if not _entry_points(archive, f"{folder}/entry_points.txt"):
+            text = "has invalid entry points defined in the entry_points.txt file"
+            return f"Wheel '{filename}' {text}"
+        if f"{folder}/METADATA" not in archive.namelist():
+            return _required(filename, "METADATA", folder)
+    return None
+
+
+def core_metadata(path: Path, filename: str) -> bytes:
+    """A wheel's METADATA (PEP 658)."""
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(f"{_info(filename)}/METADATA")
+
+
+def _required(filename: str, file: str, folder: str) -> str:
+    return f"Wheel '{filename}' does not contain the required {file} file: {folder}/{file}"
+
+
+def _info(filename: str) -> str:
+    return "{}-{}.dist-info".format(*filename.split("-")[:2])
+
+
+def _record(archive: zipfile.ZipFile, name: str) -> bool:
+    """There is one; that it says something else than the archive only makes the index send mail."""
+    try:
+        list(csv.reader(archive.read(name).decode().splitlines()))
+    except (KeyError, UnicodeError, csv.Error):
+        return False
+    return True
+
+
+class _EntryPoints(configparser.ConfigParser):
+    """Names keep their case (the entry points specification)."""
+
+    def optionxform(self, optionstr: str) -> str:
+        return optionstr
+
+
+def _entry_points(archive: zipfile.ZipFile, name: str) -> bool:
+    parser = _EntryPoints(delimiters=("=",))
+    try:
+        parser.read_string(archive.read(name).decode())
+    except KeyError:
+        return True
+    except (UnicodeError, configparser.Error):
+        return False
+    sections = [kind for kind in ("console_scripts", "gui_scripts") if kind in parser]
+    return all(ENTRY_POINT.fullmatch(entry) for kind in sections for entry in parser[kind])

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from json import dumps
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from publisher.errors import PublisherError, SandboxUnusable, TokenRequestFailed
 from publisher.models import Persona, Secret
 from publisher.rehearsal import evidence, loopback
 from publisher.rehearsal.child import child
-from publisher.world import Index, World
+from publisher.world import Index, TokenSource, World
 
 SCHEMA = "publisher.sandbox/1"
 
@@ -34,7 +35,7 @@ def open_world(
 
     Args:
         persona: Who publishes. A trusted publisher for it is registered at every index.
-        indexes: Names of the indexes, in order.
+        indexes: Names of the indexes, in order; ``NAME:static`` starts one that wants passwords.
         url: The control URL of a running sandbox; without one, a child process is started.
         env: The surroundings; the child gets what it needs of them, and no more.
         keep: A folder for the evidence, written at the end, also after an error.
@@ -47,11 +48,14 @@ def open_world(
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="publisher-rehearsal-")).resolve()
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        started = None
         if url is None:
             started = child(folder, indexes=indexes, env=env, tls=tls)
             url, _ = stack.enter_context(started)
         sandbox = _look(url)
         world = _world(sandbox, persona, indexes, folder)
+        # this run's own world has seen nothing before it; a shared one may have
+        world = replace(world, foreign_proofs=started is None)
         try:
             yield world
         except BaseException:
@@ -101,7 +105,8 @@ def _world(
     sandbox: Mapping[str, Any], persona: Persona, indexes: Sequence[str], folder: Path
 ) -> World:
     known = {index["name"]: index for index in sandbox["indexes"]}
-    if missing := [name for name in indexes if name not in known]:
+    names = [index.partition(":")[0] for index in indexes]
+    if missing := [name for name in names if name not in known]:
         raise SandboxUnusable(
             "The sandbox has no such index", facts={"missing": missing, "known": sorted(known)}
         )
@@ -112,7 +117,7 @@ def _world(
     build_into = folder / "dist"
     build_into.mkdir()
     return World(
-        indexes=tuple(_index(known[name]) for name in indexes),
+        indexes=tuple(_index(known[name]) for name in names),
         tokens=_tokens(sandbox, persona),
         trust_config=dumps(sandbox["trust_config"]),
         ca=ca,
@@ -126,7 +131,7 @@ def _index(index: Mapping[str, str]) -> Index:
     return Index(index["name"], f"{url}legacy/", f"{url}simple/", url, url, index["audience"])
 
 
-def _tokens(sandbox: Mapping[str, Any], persona: Persona) -> Callable[[str], Secret]:
+def _tokens(sandbox: Mapping[str, Any], persona: Persona) -> TokenSource:
     """Register the persona, and return the door to its ID tokens."""
     url = f"{sandbox['control'].rstrip('/')}/persona"
     body = {"claims": dict(persona.claims), "publisher": dict(persona.publisher)}
@@ -134,7 +139,7 @@ def _tokens(sandbox: Mapping[str, Any], persona: Persona) -> Callable[[str], Sec
     loopback.check_all(given)
     bearer = Secret(given["request_token"])
 
-    def token(audience: str) -> Secret:
+    def token(audience: str, *, spend: bool = True) -> Secret:  # noqa: ARG001 - always fresh
         asked = f"{given['request_url']}&audience={quote(audience, safe='')}"
         authorization = {"Authorization": f"bearer {bearer.reveal()}"}
         answer = loopback.call("GET", asked, ca=sandbox["ca"], headers=authorization)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from publisher.rehearsal.conditions import ConditionsError, change_project
 from publisher.rehearsal.issuer import Issuer
 from publisher.rehearsal.messages import Reply, ReplyError, Request, Route, json_reply
 from publisher.rehearsal.publishers import register
@@ -36,6 +38,8 @@ class Control:
             Route("GET", "/log", lambda _: json_reply(200, self._traffic.log())),
             Route("POST", "/persona", self._persona),
             Route("POST", "/api-token", self._api_token),
+            Route("POST", "/password", self._password),
+            Route("POST", "/index", self._index),
             Route("POST", "/settings", self._settings),
             Route("GET", "/faults", lambda _: json_reply(200, self._traffic.planned())),
             Route("POST", "/faults", self._plan),
@@ -52,11 +56,16 @@ class Control:
         if not isinstance(claims, dict) or "iss" not in claims or not isinstance(publisher, dict):
             raise _refused("a persona has claims, with iss, and a publisher")
         try:
-            trusted = register(publisher, claims, asked.get("projects"))
+            pending = asked.get("pending")
+            projects = asked.get("projects") if pending is None else [str(pending)]
+            trusted = register(publisher, claims, projects)
         except (KeyError, ValueError) as error:
             raise _refused(f"not a publisher: {error}") from error
         for index in self._indexes:
-            index.exchange.register(trusted)
+            if pending is None:
+                index.exchange.register(trusted)
+            else:
+                index.exchange.expect(trusted)
         player = self._issuer.add(claims, asked.get("overrides"))
         url = f"{self._world['issuer']}/token/{player.id}?api-version=2.0"
         return json_reply(200, {"request_url": url, "request_token": player.bearer})
@@ -69,8 +78,35 @@ class Control:
         tokens = {
             index.name: index.store.grant(wanted, lifetime=asked.get("seconds", 900)).token
             for index in self._indexes
+            if not index.static
         }
         return json_reply(200, {"tokens": tokens})
+
+    def _password(self, request: Request) -> Reply:
+        """A user with a password, for indexes that want one."""
+        asked = _object(request)
+        user = str(asked.get("user", "rehearsal"))
+        password = str(asked.get("password", secrets.token_urlsafe(24)))
+        for index in self._indexes:
+            if index.static:
+                index.store.enter(user, password)
+        return json_reply(200, {"user": user, "password": password})
+
+    def _index(self, request: Request) -> Reply:
+        """What time and administrators did to an index, or to all of them."""
+        asked = _object(request)
+        name, projects = asked.pop("name", None), asked.pop("projects", {})
+        indexes = [index for index in self._indexes if name in {None, index.name}]
+        if not indexes or not isinstance(projects, dict):
+            raise _refused("name is an index's, and projects a JSON object")
+        try:
+            for index in indexes:
+                index.settings.change(asked)
+                for project, state in projects.items():
+                    change_project(index.store, project, state)
+        except ConditionsError as error:
+            raise _refused(str(error)) from error
+        return json_reply(200, {})
 
     def _settings(self, request: Request) -> Reply:
         asked = _object(request)
@@ -82,9 +118,9 @@ class Control:
             self._traffic.set_bandwidth(asked["bytes_per_second"])
         for index in self._indexes:
             if "file_limit" in asked:
-                index.uploads.settings.file_limit = asked["file_limit"]
+                index.settings.file_limit = asked["file_limit"]
             if "attestations" in asked:
-                index.uploads.settings.attestations = asked["attestations"]
+                index.settings.attestations = asked["attestations"]
             if "disabled" in asked:
                 index.exchange.disabled = frozenset(asked["disabled"])
         return json_reply(200, {})

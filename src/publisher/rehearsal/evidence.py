@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from publisher.errors import CannotWrite, SandboxUnusable
 from publisher.rehearsal import loopback
@@ -14,6 +16,7 @@ from publisher.world import Index, World
 SIMPLE_JSON = "application/vnd.pypi.simple.v1+json"
 SUFFIXES = {"https://slsa.dev/provenance/v1": "slsa"}
 PUBLISH = "publish"
+STATIC = "static"
 
 
 def write(keep: Path, world: World, sandbox: Mapping[str, Any]) -> None:
@@ -27,8 +30,13 @@ def write(keep: Path, world: World, sandbox: Mapping[str, Any]) -> None:
     # gh reads trusted roots as JSON lines, and skips one that has no line's end.
     _put(keep, "trusted_root.json", json.dumps(config["trustedRoot"]).encode() + b"\n")
     _put(keep, "client_trust_config.json", json.dumps(config).encode() + b"\n")
+    kinds = {index["name"]: index.get("kind") for index in sandbox["indexes"]}
     for index in world.indexes:
-        _Collector(keep, index, sandbox["ca"]).collect()
+        collector = _Collector(keep, index, sandbox["ca"])
+        if kinds[index.name] == STATIC:
+            collector.collect_html()
+        else:
+            collector.collect()
     log = loopback.call("GET", f"{sandbox['control']}/log")
     _put(keep, "requests.json", log.body)
 
@@ -47,6 +55,19 @@ class _Collector:
             listing = self._page(self._index.listing_url(name), f"simple/{name}")
             for file in listing["files"]:
                 self._file(file)
+
+    def collect_html(self) -> None:
+        """The same of an index that knows no JSON, hence no provenance."""
+        for url in self._links(self._index.simple_url, "simple"):
+            name = _plain(url.rstrip("/").rpartition("/")[2])
+            for file in self._links(self._index.listing_url(name), f"simple/{name}"):
+                filename = _plain(unquote(file.rpartition("/")[2]))
+                _put(self._keep, f"dists/{filename}", self._get(file, "*/*").body)
+
+    def _links(self, url: str, folder: str) -> list[str]:
+        page = self._get(url, "text/html").body
+        _put(self._keep, f"index/{_plain(self._index.name)}/{folder}/index.html", page)
+        return re.findall(r'href="([^"#]+)', page.decode())
 
     def _page(self, url: str, folder: str) -> Any:
         """Keep a page in both forms, and return the JSON one."""

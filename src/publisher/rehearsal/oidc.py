@@ -7,6 +7,8 @@ from typing import Any
 
 import jwt
 
+from publisher.rehearsal import names
+from publisher.rehearsal.conditions import Settings
 from publisher.rehearsal.issuer import Issuer
 from publisher.rehearsal.messages import Reply, ReplyError, Request, Route, json_reply
 from publisher.rehearsal.publishers import (
@@ -25,17 +27,23 @@ LEEWAY = 30
 class Exchange:
     """Turns ID tokens into upload tokens, as the index at hand would."""
 
-    def __init__(self, audience: str, issuer: Issuer, store: Store) -> None:
+    def __init__(self, audience: str, issuer: Issuer, store: Store, settings: Settings) -> None:
         self._audience = audience
         self._issuer = issuer
         self._store = store
+        self._settings = settings
         self._publishers: list[TrustedPublisher] = []
+        self._pending: list[TrustedPublisher] = []
         self.disabled: frozenset[str] = frozenset()
         """Providers that the index's administrators switched off, or ``all``."""
 
     def register(self, publisher: TrustedPublisher) -> None:
         """Trust a publisher, beside the ones registered before."""
         self._publishers.append(publisher)
+
+    def expect(self, publisher: TrustedPublisher) -> None:
+        """Trust a publisher with a project that it is to make: a pending publisher."""
+        self._pending.append(publisher)
 
     def routes(self) -> list[Route]:
         """The endpoints; the provider-specific mint is an old name of the general one."""
@@ -61,6 +69,7 @@ class Exchange:
             text = f"{kind.label} trusted publishing functionality not enabled"
             raise _refused("not-enabled", text)
         claims = self._verified(token)
+        self._make_project(kind, claims, request.base)
         publisher = self._find(kind, claims)
         jti = claims.get("jti")
         if jti is not None and not self._store.use(claims["iss"], str(jti)):
@@ -68,6 +77,28 @@ class Exchange:
         grant = self._store.grant(self._projects(publisher), publisher)
         answer = {"success": True, "token": grant.token, "expires": grant.expires}
         return json_reply(200, answer)
+
+    def _make_project(self, kind: Kind, claims: Mapping[str, Any], base: str) -> None:
+        """The first mint of a pending publisher makes its project."""
+        try:
+            pending = find(kind, self._pending, claims, fresh=self._fresh(claims))
+        except ClaimsError:
+            return  # nobody's, or a registered publisher's
+        except UsedTokenError as error:  # which nobody catches
+            raise ReplyError(Reply(500, b"500 Internal Server Error", "text/plain")) from error
+        (project,) = pending.projects or ("",)
+        with self._store.lock:
+            if self._store.project(project) is not None:
+                self._pending.remove(pending)
+                text = "valid token, but project already exists"
+                raise _refused("invalid-pending-publisher", text)
+            try:
+                names.check(project, self._store, self._settings, base)
+            except names.NameRefusedError as error:
+                raise _refused("invalid-payload", str(error)) from error
+            self._store.make(project)
+            self._pending.remove(pending)
+            self._publishers.append(pending)
 
     def _projects(self, publisher: TrustedPublisher) -> frozenset[str] | None:
         """All projects that list this publisher, however often it was registered."""
@@ -82,8 +113,10 @@ class Exchange:
         except (jwt.PyJWTError, KeyError) as error:
             raise _refused("invalid-payload", "malformed JWT") from error
         kinds = {kind.issuer: kind for kind in KINDS.values()}
-        # Of all providers only GitLab may be self-managed.
-        kinds |= {p.issuer: KINDS["GitLab"] for p in self._publishers if p.kind == "GitLab"}
+        # An organization's own issuers. Only GitLab's publishers are looked up by issuer too.
+        known = (*self._publishers, *self._pending)
+        own = {p.issuer: "GitLab" for p in known if p.kind == "GitLab"} | self._settings.issuers
+        kinds = {**{issuer: KINDS[kind] for issuer, kind in own.items()}, **kinds}
         if issuer not in kinds:
             raise _refused("invalid-payload", "unknown trusted publishing issuer")
         return kinds[issuer]
@@ -107,14 +140,16 @@ class Exchange:
         return claims
 
     def _find(self, kind: Kind, claims: Mapping[str, Any]) -> TrustedPublisher:
-        fresh = not self._store.used(claims["iss"], str(claims.get("jti")))
         try:
-            return find(kind, self._publishers, claims, fresh=fresh)
+            return find(kind, self._publishers, claims, fresh=self._fresh(claims))
         except UsedTokenError as error:
             raise _refused("invalid-reuse-token", "invalid token: already used") from error
         except ClaimsError as error:
             text = f"valid token, but no corresponding publisher ({error})"
             raise _refused("invalid-publisher", text) from error
+
+    def _fresh(self, claims: Mapping[str, Any]) -> bool:
+        return not self._store.used(claims["iss"], str(claims.get("jti")))
 
 
 def _payload(request: Request) -> str:

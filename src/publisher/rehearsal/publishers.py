@@ -65,6 +65,7 @@ class Kind:
     required: tuple[str, ...]
     key: Callable[[Claims], Mapping[str, str]]
     choose: Callable[[Sequence[TrustedPublisher], Claims], TrustedPublisher | None]
+    self_managed: bool = False
 
 
 def register(
@@ -80,9 +81,8 @@ def register(
         raise ValueError(f"no trusted publisher of kind {publisher.get('kind')!r}")
     values = {name: publisher.get(name, claims.get(name)) for name in kind.form}
     if "environment" in values:
-        values["environment"] = publisher.get("environment")  # the claim is not the registration
-        if kind.label == "github" and values["environment"]:
-            values["environment"] = values["environment"].lower()
+        environment = publisher.get("environment") or ""  # the claim is not the registration
+        values["environment"] = environment.lower() if kind.label == "github" else environment
     if "project_path" in values:
         values["project_path"] = publisher["repository"]
     fields = {name: str(value) for name, value in values.items() if value is not None}
@@ -99,8 +99,11 @@ def find(
         ClaimsError: They prove nobody; a claim is missing or wrong.
         UsedTokenError: ``jti`` is a checked claim of this provider, and it is not ``fresh``.
     """
+    if claims["iss"] != kind.issuer and not kind.self_managed:
+        text = f"does not match expected issuer {kind.issuer!r}"
+        raise ClaimsError(f"JWT issuer {claims['iss']!r} {text}")
     for name in (*kind.checked, *kind.required):
-        if name not in claims:
+        if claims.get(name) is None:
             raise ClaimsError(f"Missing claim {name!r}")
     key = {"issuer": claims["iss"], **kind.key(claims)}
     candidates = [one for one in registered if KINDS[one.kind] is kind and _has(one, key)]
@@ -116,13 +119,10 @@ def find(
 
 
 def _has(publisher: TrustedPublisher, key: Mapping[str, str]) -> bool:
-    fields = {"issuer": publisher.issuer, **publisher.fields}
-    return all(_fold(name, fields.get(name, "")) == _fold(name, key[name]) for name in key)
-
-
-def _fold(name: str, value: str) -> str:
     """GitLab's project paths are looked up in lower case; everything else as it is."""
-    return value.lower() if name == "project_path" else value
+    fields = {"issuer": publisher.issuer, **publisher.fields}
+    folds = {"project_path": str.lower}
+    return all(folds.get(k, str)(fields.get(k, "")) == folds.get(k, str)(key[k]) for k in key)
 
 
 def _same(name: str) -> Check:
@@ -153,19 +153,18 @@ def _github_owner(publisher: TrustedPublisher, claims: Claims) -> bool:
 
 
 def _github_workflow(publisher: TrustedPublisher, claims: Claims) -> bool:
-    named = claims["job_workflow_ref"]
     suffixes = [claims[name] for name in ("ref", "sha") if claims[name]]
     if not suffixes:
         raise ClaimsError("The ref and sha claims are empty")
     path = "{repository}/.github/workflows/{workflow}".format_map(publisher.fields)
-    return _one_of("job_workflow_ref", named, [f"{path}@{suffix}" for suffix in suffixes])
+    expected = [f"{path}@{suffix}" for suffix in suffixes]
+    return _one_of("job_workflow_ref", claims["job_workflow_ref"], expected)
 
 
 def _github_event(_publisher: TrustedPublisher, claims: Claims) -> bool:
-    if claims["event_name"] == "pull_request_target":
-        text = "Publishing from a workflow invoked via 'pull_request_target' is not supported."
-        raise ClaimsError(text)
-    return bool(claims["event_name"])
+    if (event := claims["event_name"]) == "pull_request_target":
+        raise ClaimsError(f"Publishing from a workflow invoked via {event!r} is not supported.")
+    return True
 
 
 def _one_of(claim: str, value: str, expected: list[str]) -> bool:
@@ -224,6 +223,8 @@ def _first(candidates: Sequence[TrustedPublisher], _claims: Claims) -> TrustedPu
 
 def _activestate_sub(publisher: TrustedPublisher, claims: Claims) -> bool:
     wanted = "org:{organization}:project:{project}".format_map(publisher.fields)
+    if not claims["sub"]:
+        raise ClaimsError("Missing 'subject' claim")
     if not re.match(r"org:[^:]+:project:[^:]+", claims["sub"]):
         raise ClaimsError("Invalid 'subject' claim. Wrong format")
     if ":".join(claims["sub"].split(":")[:4]) != wanted:
@@ -263,6 +264,7 @@ KINDS: dict[str, Kind] = {
         required=("ref_path", "sha"),
         key=_gitlab_key,
         choose=_by_environment(str),
+        self_managed=True,
     ),
     "Google": Kind(
         label="google",

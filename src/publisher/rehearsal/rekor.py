@@ -22,9 +22,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from publisher.rehearsal.merkle import MerkleTree, leaf_hash
 from publisher.rehearsal.messages import Reply, ReplyError, Request, Route, json_reply
+from publisher.rehearsal.server import HOST
 from publisher.rehearsal.trust import Key, key_id, sign, spki
 
-ORIGIN = "rekor.rehearsal"
+# As of the public instance, its host: sigstore-js looks for a log with this name in its URL.
+ORIGIN = HOST
 TREE_ID = 8_050_909_264_565_447_525
 ENTRIES = "/api/v1/log/entries"
 

@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from publisher.rehearsal.conditions import Settings
 from publisher.rehearsal.control import Control
 from publisher.rehearsal.fulcio import Fulcio
 from publisher.rehearsal.issuer import Issuer
 from publisher.rehearsal.oidc import Exchange
 from publisher.rehearsal.rekor import Rekor
+from publisher.rehearsal.rules import PASSWORD_RULES, RULES
 from publisher.rehearsal.server import Service
 from publisher.rehearsal.simple import Pages
 from publisher.rehearsal.store import Store
@@ -24,6 +26,7 @@ from publisher.rehearsal.trust import Roots, tls_context, trust_config
 from publisher.rehearsal.upload import Uploads
 
 APP = "sigstore-python", "sigstore"
+STATIC = "static"
 
 
 class UnsafeFolderError(Exception):
@@ -31,21 +34,35 @@ class UnsafeFolderError(Exception):
 
 
 class Index:
-    """A package index under a name, which is also its audience."""
+    """A package index under a name, which is also its audience.
 
-    def __init__(self, service: Service, issuer: Issuer, folder: Path, warm: Warmup) -> None:
+    A ``static`` one has no trusted publishing and no attestations, but users with passwords, and
+    shows HTML only: as devpi and its like.
+    """
+
+    def __init__(
+        self, service: Service, issuer: Issuer, folder: Path, warm: Warmup, *, static: bool
+    ) -> None:
         folder.mkdir()
         self.name = service.name
         self.service = service
+        self.static = static
         self.store = Store(folder)
-        self.exchange = Exchange(self.name, issuer, self.store)
-        self.uploads = Uploads(self.store, warm.wait)
-        self._pages = Pages(self.store)
+        self.settings = Settings(json=not static)
+        self.exchange = Exchange(self.name, issuer, self.store, self.settings)
+        rules = PASSWORD_RULES if static else RULES
+        self._uploads = Uploads(self.store, self.settings, rules, warm.wait)
+        self._pages = Pages(self.store, self.settings)
 
     def start(self) -> None:
         """Answer requests."""
-        parts = (self.exchange, self.uploads, self._pages)
-        self.service.start([route for part in parts for route in part.routes()])
+        routes = [*self._uploads.routes(), *self._pages.routes(integrity=not self.static)]
+        self.service.start(routes if self.static else [*self.exchange.routes(), *routes])
+
+    def described(self) -> dict[str, str]:
+        """The index as the sandbox introduces it."""
+        kind = "static" if self.static else "warehouse"
+        return {"name": self.name, "url": self.service.url, "audience": self.name, "kind": kind}
 
 
 class Warmup:
@@ -130,16 +147,14 @@ class Stage:
                 provider,
                 self.files / name,
                 self.warmup,
+                static=kind == STATIC,
             )
-            for name in indexes
+            for name, _, kind in (index.partition(":") for index in indexes)
         ]
         world = {
             "control": self._control.url,
             **{service.name: service.url for service in (issuer, fulcio, rekor)},
-            "indexes": [
-                {"name": index.name, "url": index.service.url, "audience": index.name}
-                for index in self._indexes
-            ],
+            "indexes": [index.described() for index in self._indexes],
             "trust_config": config,
             "ca": ca,
         }

@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +21,11 @@ TOKEN_LIFETIME = 900
 
 @dataclass(frozen=True)
 class File:
-    """A file that was accepted; ``provenance`` is its PEP 740 provenance object."""
+    """A file that was accepted.
+
+    ``provenance`` is its PEP 740 provenance object, ``metadata`` the core metadata of a wheel
+    (PEP 658).
+    """
 
     filename: str
     path: Path
@@ -30,9 +35,20 @@ class File:
     version: str
     requires_python: str = ""
     provenance: Mapping[str, Any] | None = None
+    metadata: bytes | None = None
     uploaded: str = field(
         default_factory=lambda: f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
     )
+
+
+@dataclass
+class Release:
+    """A release, since ``created`` (Unix seconds); ``urls`` by label, and whether verified."""
+
+    version: str
+    created: float = field(default_factory=time.time)
+    yanked: bool | str = False
+    urls: dict[str, tuple[str, bool]] = field(default_factory=dict)
 
 
 @dataclass
@@ -41,11 +57,29 @@ class Project:
 
     name: str
     files: dict[str, File] = field(default_factory=dict)
+    releases: dict[str, Release] = field(default_factory=dict)
+    status: str = "active"
+    organization_active: bool = True
+    file_limit: int | None = None
+    total_limit: int | None = None
+
+    @property
+    def size(self) -> int:
+        """The bytes of all its files."""
+        return sum(file.size for file in list(self.files.values()))
 
     def release(self, version: str) -> list[File]:
         """The files of a version, however it is written (PEP 440)."""
         wanted = canonicalize_version(version)
         return [f for f in self.files.values() if canonicalize_version(f.version) == wanted]
+
+    def make_release(self, version: str) -> Release:
+        """The release of a version, new or not."""
+        return self.releases.setdefault(canonicalize_version(version), Release(version))
+
+    def known_release(self, version: str) -> Release | None:
+        """The release of a version, if there is one."""
+        return self.releases.get(canonicalize_version(version))
 
 
 @dataclass(frozen=True)
@@ -58,6 +92,10 @@ class Grant:
     publisher: TrustedPublisher | None = None
 
 
+class RaceError(Exception):
+    """Another request is making the same release."""
+
+
 class Store:
     """An index's state, shared by its request threads."""
 
@@ -65,9 +103,13 @@ class Store:
         self.folder = folder
         self.lock = threading.Lock()
         self.projects: dict[str, Project] = {}
+        self.deleted: set[str] = set()
+        """Filenames that were used once and never again."""
         self._contents: dict[str, File] = {}
         self._grants: dict[str, Grant] = {}
         self._jtis: set[tuple[str, str]] = set()
+        self._making: dict[tuple[str, str], int] = {}
+        self._collision = threading.Condition()
 
     def new_path(self) -> Path:
         """A name for a file that arrives."""
@@ -84,6 +126,11 @@ class Store:
         grant = Grant(f"pypi-{secrets.token_urlsafe(210)}", expires, projects, publisher)
         self._grants[grant.token] = grant
         return grant
+
+    def enter(self, user: str, password: str) -> None:
+        """Let a user upload anything, with a password and for ever."""
+        token = f"{user}:{password}"
+        self._grants[token] = Grant(token, 2**62, None)
 
     def granted(self, token: str) -> Grant | None:
         """The grant behind a token, expired or not."""
@@ -108,11 +155,45 @@ class Store:
         """A project by any spelling of its name."""
         return self.projects.get(canonicalize_name(name))
 
+    def make(self, name: str) -> Project:
+        """A project, new or not. The caller has the lock."""
+        normalized = canonicalize_name(name)
+        return self.projects.setdefault(normalized, Project(normalized))
+
     def same_content(self, blake2_256: str) -> File | None:
         """A file of any project with this content."""
         return self._contents.get(blake2_256)
 
-    def keep(self, name: str, file: File) -> None:
+    def keep(self, name: str, file: File) -> Release:
         """Store a file of a project, which is made if it is new. The caller has the lock."""
-        self.projects.setdefault(name, Project(name)).files[file.filename] = file
+        project = self.make(name)
+        project.files[file.filename] = file
         self._contents[file.blake2_256] = file
+        return project.make_release(file.version)
+
+    def delete(self, project: Project, filename: str) -> None:
+        """Delete a file, or only remember that it was there once. The caller has the lock."""
+        self.deleted.add(filename)
+        if file := project.files.pop(filename, None):
+            self._contents.pop(file.blake2_256, None)
+
+    @contextmanager
+    def making(self, name: str, version: str, seconds: float) -> Iterator[None]:
+        """Make a new release, slowly: up to ``seconds``, or until somebody is in the way.
+
+        Raises:
+            RaceError: For whoever wants to make the same release meanwhile.
+        """
+        key = name, canonicalize_version(version)
+        with self._collision:
+            if key in self._making:
+                self._making[key] += 1
+                self._collision.notify_all()
+                raise RaceError
+            self._making[key] = 0
+            self._collision.wait_for(lambda: self._making[key] > 0, seconds)
+        try:
+            yield
+        finally:
+            with self._collision:
+                del self._making[key]

@@ -1,19 +1,19 @@
-"""An index's legacy upload API: who sends, what is in the form, and how refusals look."""
+"""An index's legacy upload API: from the request to the rules, and how refusals look."""
 
 from __future__ import annotations
 
-import base64
 import html
-import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from http import HTTPStatus
 
 from publisher.rehearsal import multipart
 from publisher.rehearsal.accept import preferred
+from publisher.rehearsal.conditions import Settings
 from publisher.rehearsal.messages import Reply, Request, Route, json_reply
-from publisher.rehearsal.rules import RULES
-from publisher.rehearsal.store import File, Grant, Store
-from publisher.rehearsal.submission import RuleError, Settings, Upload
+from publisher.rehearsal.rules import AGAIN, Rules
+from publisher.rehearsal.store import File, Store
+from publisher.rehearsal.submission import RuleError, Upload
 
 BODY_LIMIT = 64 * 1024**3
 PAGE = """<html>
@@ -29,8 +29,13 @@ EXPLANATION = {
     200: "",
     400: "The server could not comply with the request since it is either malformed or "
     "otherwise incorrect.",
+    401: "This server could not verify that you are authorized to access the document you "
+    "requested.",
     403: "Access was denied to this resource.",
+    409: "There was a conflict when trying to complete your request.",
     410: "This resource is no longer available.  No forwarding address is given.",
+    429: "The client has sent too many requests in a given amount of time.",
+    500: "The server has either erred or is incapable of performing the requested operation.",
 }
 TITLE = {status: HTTPStatus(status).phrase for status in EXPLANATION}
 
@@ -38,10 +43,13 @@ TITLE = {status: HTTPStatus(status).phrase for status in EXPLANATION}
 class Uploads:
     """Takes files. Nothing is kept of an upload that any rule refuses."""
 
-    def __init__(self, store: Store, wait: Callable[[], None]) -> None:
+    def __init__(
+        self, store: Store, settings: Settings, rules: Rules, wait: Callable[[], None]
+    ) -> None:
         self._store = store
+        self._settings = settings
+        self._rules = rules
         self._wait = wait
-        self.settings = Settings()
 
     def routes(self) -> list[Route]:
         """``/legacy`` without its slash redirects, as the index does."""
@@ -52,7 +60,10 @@ class Uploads:
 
     def _redirect(self, request: Request) -> Reply:
         request.body.drain()
-        return Reply(308, headers=(("Location", f"{request.base}/legacy/"),))
+        text = "An upload was attempted to /legacy but the expected upload URL is /legacy/ "
+        text += "(with a trailing slash)"
+        headers = (("Location", f"{request.base}/legacy/"),)
+        return Reply(308, text.encode(), "text/plain; charset=utf-8", headers, text)
 
     def _take(self, request: Request) -> Reply:
         form, kept = multipart.Form(), False
@@ -72,10 +83,21 @@ class Uploads:
         return _page(request, 200, "")
 
     def _judge(self, request: Request, form: multipart.Form) -> None:
-        grant = self._grant(request)
-        upload = Upload(form, grant, self._store, self.settings, request.base, self._wait)
-        for rule in RULES:
-            rule(upload)
+        with ExitStack() as stack:
+            upload = Upload(
+                form,
+                self._store,
+                self._settings,
+                request.base,
+                self._wait,
+                request.headers.get("Authorization", ""),
+                stack,
+            )
+            for rule in self._rules:
+                rule(upload)
+            self._keep(upload)
+
+    def _keep(self, upload: Upload) -> None:
         part = upload.content
         file = File(
             filename=part.filename,
@@ -83,36 +105,22 @@ class Uploads:
             size=part.size,
             sha256=part.sha256,
             blake2_256=part.blake2_256,
-            version=form.get("version"),
-            requires_python=form.get("requires_python"),
+            version=upload.version,
+            requires_python=upload.form.get("requires_python"),
             provenance=upload.provenance,
+            metadata=upload.core_metadata,
         )
         with self._store.lock:
-            upload.refuse_known_file()  # again: another request may have been faster
-            self._store.keep(upload.name, file)
-
-    def _grant(self, request: Request) -> Grant:
-        """The token's grant; its expiry is judged now that the request is here in full."""
-        grant = self._store.granted(_token(request.headers.get("Authorization", "")))
-        if grant is None:
-            text = "Invalid or non-existent authentication information. See "
-            raise RuleError(403, f"{text}{request.base}/help/#invalid-auth for more information.")
-        if grant.expires < time.time():
-            expired = ", ".join(["token is expired"] * 2)
-            raise RuleError(403, f"Invalid API Token: {expired}")
-        return grant
-
-
-def _token(authorization: str) -> str:
-    """The token of ``Basic __token__:TOKEN`` (RFC 7617), ``Bearer TOKEN`` or ``token TOKEN``."""
-    scheme, _, value = authorization.partition(" ")
-    if scheme.lower() in {"bearer", "token"}:
-        return value.strip()
-    try:
-        user, _, password = base64.b64decode(value).decode().partition(":")
-    except ValueError:
-        return ""
-    return password if scheme.lower() == "basic" and user == "__token__" else ""
+            for rule in self._rules:
+                if rule in AGAIN:  # another request may have been faster
+                    rule(upload)
+            project = self._store.project(upload.name)
+            first = project is None or project.known_release(upload.version) is None
+            release = self._store.keep(upload.name, file)
+            for label, (url, verified) in upload.urls.items():
+                # Later files of a release can't change its URLs, but verify them.
+                if first or (verified and release.urls.get(label, ("",))[0] == url):
+                    release.urls[label] = (url, verified)
 
 
 def _page(request: Request, status: int, text: str) -> Reply:
@@ -131,4 +139,5 @@ def _page(request: Request, status: int, text: str) -> Reply:
         reply = Reply(status, page.encode(), "text/html; charset=utf-8")
     else:
         reply = Reply(status, f"{line}\n\n{message}".encode(), "text/plain; charset=utf-8")
-    return Reply(reply.status, reply.body, reply.content_type, reason=reason)
+    headers = (("WWW-Authenticate", 'Basic realm="pypi"'),) if status == 401 else ()
+    return Reply(reply.status, reply.body, reply.content_type, headers, reason)

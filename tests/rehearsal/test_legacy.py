@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
+import random
+import tarfile
 import threading
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -56,14 +60,14 @@ def test_identical_again(shared: Sandbox, token: str, new: Path) -> None:
 
 def test_known_names_and_contents(shared: Sandbox, token: str, new: Path, tmp_path: Path) -> None:
     assert shared.upload(token, new).status_code == 200
-    blake2 = hashlib.blake2b(new.read_bytes(), digest_size=32).hexdigest()
     copy = tmp_path / new.name.replace("-1.0-", "-2.0-")
     copy.write_bytes(new.read_bytes())
     with zipfile.ZipFile(new, "a") as archive:
         archive.writestr("more", "")
     for path in (new, copy):
         answer = shared.upload(token, path)
-        wanted = f"File already exists ({new.name!r}, with blake2_256 hash {blake2!r}). See "
+        blake2 = hashlib.blake2b(path.read_bytes(), digest_size=32).hexdigest()
+        wanted = f"File already exists ({path.name!r}, with blake2_256 hash {blake2!r}). See "
         assert answer.status_code == 400
         assert answer.reason.startswith(wanted)
 
@@ -79,29 +83,49 @@ REFUSED: dict[str, tuple[Callable[[Path], Fields], str]] = {
     "filetype": (_changed(filetype="bdist_egg"), "Invalid value for filetype."),
     "pyversion": (_changed(pyversion=""), "Invalid value for pyversion."),
     "pyversion-sdist": (_changed(filetype="sdist"), "Invalid value for pyversion."),
-    "digest": (_changed(sha256_digest=None), "Include at least one message digest."),
+    "digest": (_changed(sha256_digest=None), "Error: Include at least one message digest."),
     "metadata-version": (_changed(metadata_version="3.0"), "'3.0' is not a valid metadata version"),
-    "no-metadata-version": (_changed(metadata_version=None), "'' is not a valid metadata version"),
+    "no-metadata-version": (
+        _changed(metadata_version=None),
+        "None is not a valid metadata version",
+    ),
     "name": (_changed(name="-x"), "'-x' is an invalid value for Name"),
     "unknown": (_changed(name="UNKNOWN"), "'' is an invalid value for Name"),
-    "version": (_changed(version="one"), "'one' is an invalid value for Version"),
+    "version": (_changed(version="one"), "'one' is invalid for 'version'. See "),
     "local": (_changed(version="1+x"), "The use of local versions in '1+x' is not allowed."),
     "summary": (_changed(summary=LONG), "'summary' field must be 512 characters or less."),
-    "summary-lines": (_changed(summary="a\nb"), "'summary' has invalid data"),
+    "summary-lines": (_changed(summary="a\nb"), "'summary' must be a single line. See "),
     "url-label": (_changed(project_urls=["x" * 33 + ", https://example.org"]), "'xxx"),
     "licenses": (
         _changed(license="MIT", license_expression="MIT"),
         "License is deprecated when License-Expression is present.",
     ),
     "direct": (_changed(requires_dist=["a", "b @ https://example.org"]), "Can't have direct dep"),
-    "requirement": (_changed(requires_dist=["a b c"]), "'requires-dist' has invalid data"),
-    "python": (_changed(requires_python="3"), "'requires-python' has invalid data"),
+    "requirement": (_changed(requires_dist=["a b c"]), "'a b c' is invalid for 'requires-dist'. "),
+    "python": (_changed(requires_python="3"), "'3' is invalid for 'requires-python'. "),
     "description": (_changed(description_content_type="text/html"), "'description-content-type'"),
     "sha256": (_changed(sha256_digest="0" * 64), "The digest supplied does not match a digest"),
     "md5": (_changed(md5_digest="0" * 32), "The digest supplied does not match a digest"),
     "blake2": (_changed(blake2_256_digest="0" * 64), "The digest supplied does not match a digest"),
     "file-version": (_changed(version="1.1"), "Version in filename should be '1.1' not '1.0'."),
-    "file-name": (_changed(name="other"), "Filename 'p"),
+    "file-name": (_changed(name="other"), "Start filename for 'other' with 'other'."),
+    "no-name": (_changed(name=""), "'' is an invalid value for Name. Error: This field is"),
+    "no-filetype": (_changed(filetype=""), "Invalid value for filetype. Error: This field is"),
+    "hex": (_changed(blake2_256_digest="x"), "Invalid value for blake2_256_digest. Error: Use a"),
+    "hex-sha": (_changed(sha256_digest="x"), "Invalid value for sha256_digest. Error: Use a val"),
+    "twice": (_changed(summary=["a", "b"]), "'summary' has invalid data. See"),
+    "email": (_changed(author_email="A <a@b>"), "'a@b' is not a valid email address: "),
+    "home": (_changed(home_page="widget"), "'widget' is not a valid url. See"),
+    "url-twice": (_changed(project_urls=["A, b", "A, c"]), "'project_urls' has invalid data. See"),
+    "no-label": (_changed(project_urls=[",https://example.org"]), "Must have a label. See"),
+    "no-url": (_changed(project_urls=["A"]), "Must have a URL. See"),
+    "bad-url": (_changed(project_urls=["A, b"]), "'b' is not a valid url. See"),
+    "provides": (_changed(provides_dist=["a b c"]), "'a b c' is invalid: "),
+    "obsoletes": (_changed(obsoletes_dist=["a @ https://b.example"]), "Can't have direct depende"),
+    "too-early": (
+        _changed(metadata_version="2.1", license_expression="MIT"),
+        "license-expression introduced in metadata version 2.4, not 2.1. See",
+    ),
     "license-file": (_changed(license_file=["LICENSE"]), "License-File LICENSE does not exist in"),
 }
 
@@ -120,6 +144,9 @@ def test_fields_that_pass(shared: Sandbox, token: str, new: Path) -> None:
     fields = form(
         new,
         summary="A widget",
+        keywords="a,b",
+        author_email="A <a@example.org>",
+        provides_dist=["a"],
         license_expression="MIT",
         classifiers=["Topic :: X"],
         requires_dist=["a>1", 'b; python_version > "3"'],
@@ -132,18 +159,125 @@ def test_fields_that_pass(shared: Sandbox, token: str, new: Path) -> None:
     assert shared.upload(token, new, fields).status_code == 200
 
 
+def _zip(folder: Path, name: str) -> Path:
+    path = folder / f"{name}-1.0.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"{name}-1.0/PKG-INFO", folder.name)
+    return path
+
+
 FILES: dict[str, tuple[Callable[[Path, str], Path], str]] = {
-    "no-wheel-file": (lambda d, n: wheel(d, n, leave_out="WHEEL"), "does not contain the required"),
+    "no-wheel-file": (
+        lambda d, n: wheel(d, n, leave_out="WHEEL"),
+        "Invalid distribution file. WHEEL not found at",
+    ),
     "no-record": (lambda d, n: wheel(d, n, leave_out="RECORD"), "required RECORD file"),
     "no-metadata": (lambda d, n: wheel(d, n, leave_out="METADATA"), "required METADATA file"),
     "linux": (lambda d, n: wheel(d, n, tag="cp311-cp311-linux_x86_64"), "'linux_x86_64'."),
     "no-pkg-info": (lambda d, n: sdist(d, n, inside="README"), "PKG-INFO not found"),
     "no-zip": (lambda d, n: _junk(d, f"{n}-1.0-py3-none-any.whl"), "Invalid distribution file."),
     "no-tar": (lambda d, n: _junk(d, f"{n}-1.0.tar.gz"), "Invalid distribution file."),
-    "no-tags": (lambda d, n: _junk(d, f"{n}-1.0.whl"), "Invalid distribution file."),
-    "zip-sdist": (lambda d, n: _junk(d, f"{n}-1.0.zip"), "is invalid, should be"),
-    "capitals": (lambda d, n: _junk(d, f"{n.upper()}-1.0.tar.gz"), "is invalid, should be"),
+    "zip-sdist": (_zip, "is invalid, should be"),
+    "capitals": (lambda d, n: sdist(d, n.upper()), "is invalid, should be"),
 }
+
+
+def _archive(
+    name: str, members: list[str], method: int = zipfile.ZIP_STORED, data: bytes = b"x"
+) -> Callable[[Path, str], Path]:
+    """A zip of that name; ``{n}`` is the project's."""
+
+    def make(folder: Path, project: str) -> Path:
+        path = folder / name.replace("{n}", project)
+        with zipfile.ZipFile(path, "w", method) as archive, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the name that is there twice
+            for member in [f"{project}-1.0.dist-info/WHEEL", *members]:
+                archive.writestr(member, data)
+        return path
+
+    return make
+
+
+def _tar(
+    name: str, members: list[str], pax: Mapping[str, str] | None = None, mode: str = "gz"
+) -> Callable[[Path, str], Path]:
+    def make(folder: Path, project: str) -> Path:
+        path = folder / name.replace("{n}", project)
+        with tarfile.open(str(path), f"w:{mode}", format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]
+            for member in [f"{project}-1.0/PKG-INFO", *members]:
+                info = tarfile.TarInfo(member)
+                info.pax_headers = dict(pax or {})
+                archive.addfile(info)
+        return path
+
+    return make
+
+
+def _both(folder: Path, project: str) -> Path:
+    """Tars are known by their beginning, zips by their end."""
+    tar = _tar("a.tar.gz", [], mode="")(folder, project)
+    path = _archive("{n}-1.0-py3-none-any.whl", [])(folder, project)
+    path.write_bytes(tar.read_bytes() + path.read_bytes())
+    return path
+
+
+def _cut(folder: Path, project: str) -> Path:
+    path = folder / f"{project}-1.0.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        for member in ("PKG-INFO", "data"):
+            info = tarfile.TarInfo(f"{project}-1.0/{member}")
+            info.size = 100_000
+            archive.addfile(info, io.BytesIO(random.Random(1).randbytes(info.size)))
+    path.write_bytes(path.read_bytes()[:150_000])
+    return path
+
+
+WHEEL = "{n}-1.0-py3-none-any.whl"
+SDIST = "{n}-1.0.tar.gz"
+SPARSE = {"GNU.sparse.map": "0,1", "GNU.sparse.size": "1"}
+INSIDES: dict[str, tuple[Callable[[Path, str], Path], str]] = {
+    "both": (_both, "Invalid distribution file. File is both a zip and a tar file"),
+    "bomb": (
+        _archive(WHEEL, ["b"], zipfile.ZIP_DEFLATED, b"0" * (33 * 1024**2)),
+        "Invalid distribution file. File exceeds compression ratio of 50",
+    ),
+    "method": (_archive(WHEEL, [], zipfile.ZIP_BZIP2), "Invalid distribution file. File does not"),
+    "no-tags": (_archive("{n}-1.0.whl", []), "Invalid distribution file. Unable to parse name"),
+    "double": (_archive(WHEEL, ["b", "b"]), "Invalid distribution file. ZIP archive not accepted"),
+    "zip-tops": (_archive("{n}-1.0.zip", []), "Invalid distribution file. PKG-INFO not found at"),
+    "tar-tops": (_tar(SDIST, ["b"]), "Invalid distribution file. Incorrect number of top-level"),
+    "sparse": (_tar(SDIST, [], SPARSE), "Invalid distribution file. tar archive not accepted: S"),
+    "no-gzip": (_tar(SDIST, [], mode=""), "Invalid distribution file. None"),
+    "cut": (_cut, "Invalid distribution file. None"),
+    "no-dash": (_tar("{n}-.tar.gz", []), "Invalid source distribution filename: "),
+    "other": (_tar("x-1.0.tar.gz", []), "Start filename for 'p"),
+    "half-tags": (_archive("{n}-1.0-py3.whl", []), "Invalid wheel filename"),
+    "upper": (
+        _archive("{n}-1.0-py3-none-any.WHL", []),
+        "Invalid file extension: Extension .WHL is invalid for filetype bdist_wheel.",
+    ),
+    "control": (_archive("\x7f{n}-1.0-py3-none-any.whl", []), "Cannot upload a file with non-pr"),
+    "extension": (_archive("{n}-1.0.exe", []), "Invalid file extension: Use .tar.gz, .whl or"),
+}
+
+
+@pytest.mark.parametrize("rule", INSIDES)
+def test_insides(shared: Sandbox, token: str, tmp_path: Path, rule: str) -> None:
+    make, text = INSIDES[rule]
+    name = project_of(tmp_path)
+    path = make(tmp_path, name)
+    is_sdist = path.suffix in {".gz", ".zip"}
+    kind = {"filetype": "sdist", "pyversion": ""} if is_sdist else {"filetype": "bdist_wheel"}
+    fields = form(path, **{"pyversion": "py3", **kind}, name=name, version="1.0")
+    answer = shared.upload(token, path, fields)
+    assert (answer.status_code, answer.reason[: len(text)]) == (400, text)
+
+
+def test_a_name_in_capitals(shared: Sandbox, token: str, tmp_path: Path) -> None:
+    name = project_of(tmp_path)
+    path = wheel(tmp_path, name.upper())
+    answer = shared.upload(token, path, form(path, name=name))
+    assert "should contain the normalized project name" in answer.reason
 
 
 def _junk(folder: Path, name: str) -> Path:
@@ -241,15 +375,15 @@ def test_redirect(shared: Sandbox, token: str, new: Path) -> None:
 
 
 def test_the_shapes_of_a_refusal(shared: Sandbox, token: str, new: Path) -> None:
-    fields = form(new, summary="<b>" + "\n" + LONG)
-    text = "'summary' field must be 512 characters or less."
+    fields = form(new, requires_dist=["<b>"])
+    text = "'<b>' is invalid for 'requires-dist'. See "
     value = shared.upload(token, new, fields, accept="application/json").json()
     assert value["title"] == "Bad Request"
-    assert value["code"] == f"400 {text}"
+    assert value["code"].startswith(f"400 {text}")
     assert text in value["message"]
     page = shared.upload(token, new, fields)
     assert page.headers["Content-Type"].startswith("text/html")
-    assert "<h1>400 &#x27;summary&#x27; field" in page.text
+    assert "<h1>400 &#x27;&lt;b&gt;" in page.text
     plain = shared.upload(token, new, fields, accept="text/plain")
     assert plain.headers["Content-Type"].startswith("text/plain")
     assert plain.text.startswith(f"400 {text}")
