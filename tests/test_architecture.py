@@ -29,7 +29,16 @@ LEAVES = "errors models remarks"
 TOOLS = f"{LEAVES} world http transport git"
 HELPERS = " ".join(
     f"publish.{name}"
-    for name in ("archive", "metadata", "form", "simple", "difference", "recorder")
+    for name in (
+        "archive",
+        "metadata",
+        "form",
+        "simple",
+        "difference",
+        "recorder",
+        "contract",
+        "existing",
+    )
 )
 # Who may import whom; the first pattern that fits a module holds. So a new file in publish/ is a
 # step until it is listed as a helper, and a new file anywhere else fails until it has a row.
@@ -42,8 +51,8 @@ MAY = {
     "settings": "errors options rows usage",
     "providers.base": LEAVES,
     "providers providers.*": f"{LEAVES} git http providers.*",
-    HELPERS: f"{TOOLS} {HELPERS}",
-    "publish.pipeline": f"{TOOLS} options providers.base verify.core publish.*",
+    HELPERS: f"{TOOLS} {HELPERS} verify.core",
+    "publish.pipeline publish.proofs": f"{TOOLS} options providers.base verify.core publish.*",
     "publish.*": f"{TOOLS} {HELPERS} providers.base verify.core",
     "verify.*": f"{TOOLS} verify.*",
     "report.*": f"{LEAVES} report.*",

@@ -16,7 +16,7 @@ from publisher import cli, errors
 from publisher.publish import pipeline
 from publisher.report.record import schema
 from support.archives import core_metadata, make_sdist, make_wheel, write_zip
-from support.sandbox import Sandbox
+from support.sandbox import GITHUB, GITLAB, Sandbox
 
 GITHUB_JOB = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "octo-org/widget"}
 
@@ -41,6 +41,12 @@ class Stage:
 
     def rehearse(self, *arguments: str | Path) -> list[str]:
         return ["--sandbox", self.sandbox.control, *map(str, arguments or [self.dists()])]
+
+    def play(self, claims: dict[str, Any]) -> list[str]:
+        """A rehearsal of somebody with these claims."""
+        path = self.folder / "claims.json"
+        path.write_text(json.dumps(claims))
+        return [*self.rehearse(), "--provider-claims", str(path)]
 
     def fault(self, service: str, method: str, path: str, **what: Any) -> None:
         asked = {"service": service, "method": method, "path": path, "times": 20, **what}
@@ -243,6 +249,12 @@ def _(stage: Stage) -> list[str]:
     return stage.rehearse("project")
 
 
+@provokes("contract-broken")
+def _(stage: Stage) -> list[str]:
+    (stage.folder / "contract.txt").write_text(f"{'0' * 64}  other-1.0.tar.gz\n")
+    return [*stage.rehearse(), "--expect", "contract.txt"]
+
+
 @provokes("release-conflict")
 def _(stage: Stage) -> list[str]:
     folder = stage.dists()
@@ -309,8 +321,42 @@ def _(stage: Stage) -> list[str]:
 
 @provokes("mint-refused")
 def _(stage: Stage) -> list[str]:
-    stage.env.update(GITHUB_JOB, GITHUB_EVENT_NAME="pull_request_target")
+    said = {"code": "invalid-publisher", "description": "valid token, but no such publisher"}
+    body = json.dumps({"message": "Token request failed", "errors": [said]})
+    stage.fault("pypi", "POST", "/_/oidc/mint-token", status=422, body=body)
+    stage.signs["message"] = "no such publisher"
     return stage.rehearse()
+
+
+@provokes("reusable-workflow")
+def _(stage: Stage) -> list[str]:
+    called = GITHUB["workflow_ref"].replace("release.yml", "publish.yml")
+    return stage.play({**GITHUB, "job_workflow_ref": called})
+
+
+@provokes("existing-attestation-refused")
+def _(stage: Stage) -> list[str]:
+    wheel = next(stage.dists().iterdir())
+    wheel.with_name(f"{wheel.name}.publish.attestation").write_text("{}")
+    return stage.rehearse("dist")
+
+
+@provokes("not-attestable")
+def _(stage: Stage) -> list[str]:
+    here = {k: str(v).replace("gitlab.com", "gitlab.example.org") for k, v in GITLAB.items()}
+    claims = {**GITLAB, "iss": here["iss"], "ci_config_ref_uri": here["ci_config_ref_uri"]}
+    return [*stage.play(claims), "--attestations", "required"]
+
+
+@provokes("private-repo-in-public-log")
+def _(stage: Stage) -> list[str]:
+    return stage.play({**GITHUB, "repository_visibility": "private"})
+
+
+@provokes("id-token-missing")
+def _(stage: Stage) -> list[str]:
+    stage.env.update(GITLAB_CI="true", CI_SERVER_URL="https://gitlab.com")
+    return [str(stage.dists())]
 
 
 @provokes("upload-refused")

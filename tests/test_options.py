@@ -32,10 +32,13 @@ SAMPLES: dict[str, tuple[str, object, str | None]] = {
     "dry-run": ("yes", True, "on"),
     "packages-dir": ("out/x", Path("out/x"), None),
     "build": ("never", "never", "Never"),
+    "expect": ("c.json", Path("c.json"), None),
     "tag": ("v1", "v1", None),
     "repository": ("testpypi", ("testpypi",), "TestPyPI"),
     "attestations": ("best-effort", "best-effort", "yes"),
     "provider": ("github", "github", None),
+    "provider-claims": ("c.json", Path("c.json"), None),
+    "allow": ("private-repo-in-public-log", ("private-repo-in-public-log",), "everything"),
     "skip-existing": ("No", False, "off"),
     "jobs": ("64", 64, "65"),
     "wait": ("1.5", 1.5, "1e2"),
@@ -87,7 +90,9 @@ def test_every_field_is_a_row() -> None:
 
 def test_the_columns_others_rely_on() -> None:
     assert {name for name, row in BY_NAME.items() if row.decisive} == {
+        "allow",
         "dry-run",
+        "expect",
         "repository",
         "attestations",
         "provider",
@@ -95,6 +100,8 @@ def test_the_columns_others_rely_on() -> None:
     }
     shown = {name for name, row in BY_NAME.items() if row.faces == FACES}
     assert shown == {
+        "allow",
+        "expect",
         "paths",
         "dry-run",
         "packages-dir",

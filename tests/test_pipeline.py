@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from publisher import cli
 from publisher.report.record import schema
 from support.archives import make_sdist, make_wheel
 from support.projects import make_project
-from support.sandbox import Sandbox
+from support.sandbox import GITHUB, PUBLISH, SLSA, Sandbox
 
 Report = dict[str, Any]
 
@@ -286,3 +287,108 @@ def test_json_goes_to_stdout_alone(
     out, err = capsys.readouterr()
     assert json.loads(out) == report
     assert "REHEARSAL: NOTHING WAS PUBLISHED." in err
+
+
+@pytest.mark.parametrize(
+    ("provider", "kind", "issuer"),
+    [
+        ("github", "GitHub", "https://token.actions.githubusercontent.com"),
+        ("gitlab", "GitLab", "https://gitlab.com"),
+        ("google", "Google", "https://accounts.google.com"),
+    ],
+)
+def test_three_identities(
+    provider: str, kind: str, issuer: str, rehearse: Rehearsal, project_name: str, tmp_path: Path
+) -> None:
+    make_wheel(tmp_path, project_name)
+    report = rehearse(tmp_path, "--provider", provider)
+    assert report["provider"]["name"] == provider
+    assert report["provider"]["publisher"]["kind"] == kind
+    assert list(statuses(report).values()) == [("uploaded", "verified")]
+    (attestation,) = report["files"][0]["attestations"]
+    assert attestation["certificate"]["issuer"] == issuer
+
+
+def test_self_managed_gitlab_uploads_and_attests_nothing(
+    rehearse: Rehearsal, project_name: str, tmp_path: Path
+) -> None:
+    make_wheel(tmp_path, project_name)
+    rehearse.env.update(GITLAB_CI="true", CI_SERVER_URL="https://gitlab.example.org")
+    report = rehearse(tmp_path)
+    assert list(statuses(report).values()) == [("uploaded", "unattested")]
+    (off,) = [f for f in report["findings"] if f["code"] == "attestations-off"]
+    assert "gitlab.example.org" in off["message"] or "self-managed" in off["message"]
+
+
+def test_a_private_name_goes_public_only_when_allowed(
+    rehearse: Rehearsal, project_name: str, tmp_path: Path
+) -> None:
+    make_wheel(tmp_path, project_name)
+    claims = tmp_path / "claims.json"
+    claims.write_text(json.dumps({**GITHUB, "repository_visibility": "private"}))
+    refused = rehearse(tmp_path, "--provider-claims", claims, exit_code=5)
+    assert codes(refused) >= {"private-repo-in-public-log"}
+    assert "mint" not in steps(refused)
+    allow = ("--allow", "private-repo-in-public-log")
+    assert set(steps(rehearse(tmp_path, "--provider-claims", claims, *allow)).values()) == {"done"}
+
+
+@pytest.fixture
+def beside(sandbox: Sandbox, project_name: str, tmp_path: Path) -> Path:
+    """A wheel with attestations that an earlier job of the same run made."""
+    folder = tmp_path / "dist"
+    folder.mkdir()
+    wheel = make_wheel(folder, project_name)
+    player = sandbox.persona("github")
+    for suffix, predicate in (("publish", PUBLISH), ("slsa", SLSA)):
+        made = sandbox.attest(player, wheel, predicate)
+        (folder / f"{wheel.name}.{suffix}.attestation").write_text(made.model_dump_json())
+    (tmp_path / "claims.json").write_text(json.dumps(GITHUB))
+    return folder
+
+
+def test_existing_attestations_are_used(
+    rehearse: Rehearsal, beside: Path, tmp_path: Path, sandbox: Sandbox
+) -> None:
+    tree = f"{sandbox.info['rekor']}/api/v1/log"
+    before = sandbox.http.get(tree).json()["treeSize"]
+    report = rehearse(beside, "--provider-claims", tmp_path / "claims.json")
+    assert sandbox.http.get(tree).json()["treeSize"] == before
+    assert steps(report)["sign"] == "skipped"
+    assert list(statuses(report).values()) == [("uploaded", "verified")]
+    kinds = {one["predicate_type"] for one in report["files"][0]["attestations"]}
+    assert kinds == {PUBLISH, SLSA}
+
+
+def test_what_is_missing_is_signed(
+    rehearse: Rehearsal, beside: Path, project_name: str, tmp_path: Path
+) -> None:
+    next(beside.glob("*.publish.attestation")).unlink()
+    make_sdist(beside, project_name)
+    report = rehearse(beside, "--provider-claims", tmp_path / "claims.json")
+    assert set(statuses(report).values()) == {("uploaded", "verified")}
+    counted = {f["kind"]: len(f["attestations"]) for f in report["files"]}
+    assert counted == {"wheel": 2, "sdist": 1}
+
+
+def test_a_rehearsal_of_its_own_leaves_existing_attestations_out(
+    beside: Path, tmp_path: Path, clean_env: dict[str, str]
+) -> None:
+    path = tmp_path / "report.json"
+    argv = ["--dry-run", "--provider-claims", str(tmp_path / "claims.json"), str(beside)]
+    assert cli.run([*argv, "--report", str(path)], clean_env) == 0
+    report = json.loads(path.read_text("utf-8"))
+    assert "attestations-left-out" in codes(report)
+    assert list(statuses(report).values()) == [("uploaded", "verified")]
+
+
+def test_the_contract_is_kept(rehearse: Rehearsal, project_name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "dist"
+    folder.mkdir()
+    wheel = make_wheel(folder, project_name)
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    contract = tmp_path / "contract.txt"
+    contract.write_text(f"{digest}  {wheel.name}\n")
+    assert list(statuses(rehearse(folder, "--expect", contract)).values()) == [
+        ("uploaded", "verified")
+    ]

@@ -110,7 +110,6 @@ def _sandbox(options: Options, env: Mapping[str, str]) -> int:
 
 def _publish(options: Options, env: Mapping[str, str]) -> int:
     """Publish; whatever happens, end with a report."""
-    from publisher import providers
     from publisher.publish.pipeline import Release
 
     console = _console(options, env)
@@ -120,7 +119,7 @@ def _publish(options: Options, env: Mapping[str, str]) -> int:
     try:
         with signals.as_errors() as stopped:
             _check_places(options, rehearsed=rehearsed)
-            provider = providers.detect(env, _folder(options), options.provider, play=rehearsed)
+            provider = _provider(options, env, rehearsed=rehearsed)
             if rehearsed:
                 provider = _cast(provider, console, record)
             record.provider = provider.name
@@ -138,6 +137,17 @@ def _publish(options: Options, env: Mapping[str, str]) -> int:
         console.show_error(cause, hint)
     record.finished = datetime.now(UTC)
     return _finish(options, record, console)
+
+
+def _provider(options: Options, env: Mapping[str, str], *, rehearsed: bool) -> Provider:
+    from publisher import providers
+
+    folder = _folder(options)
+    if options.provider_claims is None:
+        return providers.detect(env, folder, options.provider, play=rehearsed)
+    if not rehearsed:
+        raise InvalidValue("--provider-claims is for rehearsals; add --dry-run")
+    return providers.from_claims(providers.read_claims(options.provider_claims), env, folder)
 
 
 def _check_places(options: Options, *, rehearsed: bool) -> None:
@@ -170,7 +180,7 @@ def _cast(provider: Provider, console: Console, record: Run) -> Provider:
         console.say(f"no CI is around us, so we play a job of {actor.name}, with invented numbers")
         return actor
     try:
-        if provider.detects(provider.env):
+        if provider.claims is None and provider.detects(provider.env):
             provider.preflight()
     except PublisherError as error:
         what = f"the real run would stop here: {error.message}"

@@ -108,6 +108,14 @@ class EventNotSupported(IdentityError):
     """The job was started by an event that indexes refuse to publish from."""
 
 
+class ReusableWorkflow(IdentityError):
+    """The job stands in a reusable workflow, which minting and attesting see differently."""
+
+
+class IdTokenMissing(IdentityError):
+    """A job that is given its ID tokens at its start holds none that fits."""
+
+
 class TokenRequestFailed(IdentityError):
     """The identity provider gave no ID token."""
 
@@ -166,6 +174,10 @@ class BuildFailed(DistError):
     """The project's build failed."""
 
 
+class ContractBroken(DistError):
+    """The files are not those that the release contract names."""
+
+
 class ReleaseConflict(DistError):
     """The index has another file of this name."""
 
@@ -190,6 +202,18 @@ class CertificateRefused(AttestError):
 
 class LogFailed(AttestError):
     """The transparency log did not take an entry."""
+
+
+class ExistingAttestationRefused(AttestError):
+    """An attestation beside a dist is not for these bytes, or not from this run's identity."""
+
+
+class NotAttestable(AttestError):
+    """Sigstore, or the index's attestation policy, would refuse this identity."""
+
+
+class PrivateRepoInPublicLog(AttestError):
+    """Attesting would write the name of a private repository into a public log, for ever."""
 
 
 class AttestationInvalid(AttestError):

@@ -225,7 +225,7 @@ class Run:
     """What is known of a run so far. The report is written from it, however the run ends.
 
     The one mutable value: the pipeline fills it, ``placed`` by index name, then by filename;
-    ``attested`` by filename.
+    ``attested`` by filename, at most one attestation of each predicate type.
     """
 
     provider: str
@@ -237,7 +237,7 @@ class Run:
     identity: Identity | None = None
     targets: tuple[Target, ...] = ()
     dists: tuple[Dist, ...] = ()
-    attested: dict[str, Attested] = field(default_factory=dict)
+    attested: Mapping[str, tuple[Attested, ...]] = field(default_factory=dict)
     placed: dict[str, dict[str, Placed]] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)

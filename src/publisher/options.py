@@ -58,6 +58,16 @@ class Options:
             "auto builds when PATH is a project and packages-dir holds no dist of its version",
         ),
     )
+    expect: Path | None = option(
+        None,
+        Row(
+            "What",
+            "release contract: sha256sum lines or publisher.contract/1; anything missing, extra "
+            "or different stops before anything is signed",
+            decisive=True,
+            metavar="FILE",
+        ),
+    )
     tag: str = option(
         "auto",
         Row(
@@ -95,6 +105,26 @@ class Options:
             "the identity provider, instead of the one that is detected",
             decisive=True,
             metavar="NAME",
+        ),
+    )
+    provider_claims: Path | None = option(
+        None,
+        Row(
+            "Where and as whom",
+            "rehearse the identity of these claims: the payload of an ID token as JSON",
+            metavar="FILE",
+            faces=NO_FACE,
+        ),
+    )
+    allow: tuple[str, ...] = option(
+        (),
+        Row(
+            "Where and as whom",
+            "accept one named finding; repeatable",
+            decisive=True,
+            choices=("private-repo-in-public-log",),
+            metavar="CODE",
+            repeatable=True,
         ),
     )
     skip_existing: bool = option(

@@ -9,6 +9,8 @@ NOTES: dict[str, Severity] = {
     "already-there-unattested": "warning",
     "attestations-off": "note",
     "attestation-failed": "warning",
+    "attestations-left-out": "note",
+    "default-service-account": "warning",
     "description-check": "warning",
     "foreign-file": "note",
     "larger-than-default-limit": "warning",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import quote
 
 from publisher.models import Secret
@@ -55,22 +56,38 @@ class Index:
         return f"{self.web_url}project/{quote(project)}/{quote(version)}/"
 
 
+class TokenSource(Protocol):
+    """The one door to ID tokens."""
+
+    def __call__(self, audience: str, *, spend: bool = True) -> Secret:
+        """A token for ``audience``; with ``spend=False`` it is only looked at.
+
+        Some CIs give a job a fixed number of tokens, each good for one use: a spent one is never
+        given again. Elsewhere each call asks the identity provider anew.
+
+        Raises:
+            IdentityError: There is no such token.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class World:
     """Everything outside that a run talks to.
 
-    ``tokens(audience)`` is the one door to ID tokens: each call asks the identity provider anew
-    and raises an identity error. ``trust_config`` is a Sigstore ClientTrustConfig as JSON, or
-    ``None`` for the public good instance, whose root comes by TUF. ``ca`` is a PEM file with
-    TLS roots beside the system's. ``build_into`` is where built dists go, ``None`` for the
-    project's own packages-dir. ``rehearsal`` is for the report; no step reads it.
+    ``tokens(audience)`` is the one door to ID tokens. ``trust_config`` is a Sigstore
+    ClientTrustConfig as JSON, or ``None`` for the public good instance, whose root comes by TUF.
+    ``ca`` is a PEM file with TLS roots beside the system's. ``build_into`` is where built dists
+    go, ``None`` for the project's own packages-dir. ``foreign_proofs`` says whether attestations
+    made before this run can verify here. ``rehearsal`` is for the report; no step reads it.
     """
 
     indexes: tuple[Index, ...]
-    tokens: Callable[[str], Secret] = field(repr=False)
+    tokens: TokenSource = field(repr=False)
     trust_config: str | None = field(default=None, repr=False)
     ca: Path | None = None
     build_into: Path | None = None
+    foreign_proofs: bool = True
     rehearsal: bool = False
 
 

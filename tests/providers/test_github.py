@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,9 @@ from publisher.errors import (
     TokenRequestFailed,
     TokenUnexpected,
 )
-from publisher.providers.base import Support
-from publisher.providers.github import EVENT, FORK, PERMISSION, GitHub
+from publisher.providers.base import Provider, Support
+from publisher.providers.github import ENTERPRISE, EVENT, FORK, PERMISSION, GitHub
+from publisher.providers.gitlab import GitLab
 from publisher.providers.local import WHY, Local
 from publisher.rehearsal.publishers import KINDS, find, register
 from publisher.rehearsal.subjects import subject
@@ -35,6 +35,7 @@ JOB = {
     URL: "https://pipelines.example/token?api-version=2.0",
 }
 PATH = {"PATH": os.environ["PATH"]}
+Git = Callable[..., str]
 
 
 def github(folder: Path, **env: str) -> GitHub:
@@ -121,7 +122,7 @@ def test_a_laptop_has_no_identity(tmp_path: Path) -> None:
     with pytest.raises(NoIdentityProvider, match="nobody can vouch") as caught:
         Local(JOB, tmp_path).preflight()
     assert "--dry-run" in caught.value.hint
-    assert caught.value.facts == {"looked_for": ["github"]}
+    assert caught.value.facts == {"looked_for": ["github", "gitlab", "google"]}
 
 
 def test_a_laptop_proves_nothing(tmp_path: Path) -> None:
@@ -141,6 +142,31 @@ def test_a_laptop_rehearses_a_job(tmp_path: Path) -> None:
     player = laptop.understudy()
     assert (type(player), player.env, player.folder) == (GitHub, {"X": "1"}, tmp_path)
     assert player.understudy() is player
+
+
+@pytest.mark.parametrize(
+    ("remote", "kind"),
+    [
+        ("git@gitlab.com:group/sub/widget.git", GitLab),
+        ("https://gitlab.com/group/widget", GitLab),
+        ("https://github.com/octo-org/widget", GitHub),
+        ("https://gitlab.example.org/group/widget", GitHub),
+        ("https://codeberg.org/octo/widget", GitHub),
+    ],
+)
+def test_a_laptop_plays_the_forge_of_its_checkout(
+    checkout: Callable[[str], Path], remote: str, kind: type[Provider]
+) -> None:
+    assert type(Local(PATH, checkout(remote)).understudy()) is kind
+
+
+def test_nobody_vouches_for_a_laptop() -> None:
+    laptop = Local({}, Path())
+    for verdict in (laptop.mint_verdict(GITHUB), laptop.attest_verdict(GITHUB)):
+        assert not verdict.accepted
+    assert laptop.mint_verdict(GITHUB).hint == WHY
+    assert laptop.attest_verdict(GITHUB).why == WHY
+    assert not Local.issues({"iss": ""})
 
 
 # What claims prove
@@ -172,23 +198,31 @@ def test_without_an_environment(tmp_path: Path, environment: str | None) -> None
 @pytest.mark.parametrize(
     ("ref", "workflow"),
     [
-        ("o/r/.github/workflows/release.yml@refs/tags/v1", "release.yml"),
-        ("o/r/.github/workflows/a.b-c_d.yaml@refs/heads/main", "a.b-c_d.yaml"),
-        ("o/r/.github/workflows/release.yml@refs/heads/x/evil.yml@y", "release.yml"),
-        ("o/r/.github/workflows/release.yml@abc123", "release.yml"),
+        ("octo-org/widget/.github/workflows/release.yml@refs/tags/v1", "release.yml"),
+        ("octo-org/widget/.github/workflows/a.b-c_d.yaml@refs/heads/main", "a.b-c_d.yaml"),
+        ("octo-org/widget/.github/workflows/release.yml@refs/heads/x/evil.yml@y", "release.yml"),
+        ("octo-org/widget/.github/workflows/release.yml@abc123", "release.yml"),
     ],
 )
-def test_the_workflow_is_the_one_the_run_was_started_for(
+def test_the_workflow_is_the_one_that_holds_the_job(
     tmp_path: Path, ref: str, workflow: str
 ) -> None:
-    claims = {**GITHUB, "workflow_ref": ref, "job_workflow_ref": "o/shared/x.yml@main"}
+    claims = {**GITHUB, "workflow_ref": "octo-org/widget/x.yml@main", "job_workflow_ref": ref}
     assert github(tmp_path).publisher(claims)["workflow"] == workflow
+
+
+@pytest.mark.parametrize("ref", ["octo-org/shared/x.yml@main", "octo-org/widget-2/x.yml@main", ""])
+def test_another_repositorys_workflow_cannot_be_registered(tmp_path: Path, ref: str) -> None:
+    claims = {**GITHUB, "job_workflow_ref": ref}
+    assert github(tmp_path).publisher(claims)["workflow"] == "release.yml"
+    del claims["job_workflow_ref"]
+    assert github(tmp_path).publisher(claims)["workflow"] == "release.yml"
 
 
 @pytest.mark.parametrize("ref", ["nothing", "o/r/release.txt@main", "o/r/release.yml", "@.yml"])
 def test_no_workflow_file(tmp_path: Path, ref: str) -> None:
     with pytest.raises(TokenUnexpected, match="names no workflow file") as caught:
-        github(tmp_path).publisher({**GITHUB, "workflow_ref": ref})
+        github(tmp_path).publisher({**GITHUB, "workflow_ref": ref, "job_workflow_ref": "o/x.yml"})
     assert caught.value.facts == {"workflow_ref": ref}
 
 
@@ -197,7 +231,7 @@ def test_no_workflow_file(tmp_path: Path, ref: str) -> None:
 def test_missing_claims(tmp_path: Path, name: str, value: Any) -> None:
     for ask in (github(tmp_path).publisher, github(tmp_path).register):
         with pytest.raises(TokenUnexpected, match=f"no {name} claim") as caught:
-            ask({**GITHUB, name: value})
+            ask({**GITHUB, "job_workflow_ref": "o/x.yml@main", name: value})
         assert "github.com" in caught.value.hint
         assert caught.value.facts == {"claims": sorted(GITHUB)}
 
@@ -225,6 +259,10 @@ def test_hints(tmp_path: Path) -> None:
     assert fork.hint(refused) == f"Register it.\n\n{FORK}"
     assert fork.hint(other) == "Build it."
     assert github(tmp_path, GITHUB_EVENT_NAME="push").hint(refused) == "Register it."
+    foreign = TokenUnexpected("no", facts={"problems": ["iss is 'x', expected 'y'"]})
+    late = TokenUnexpected("no", facts={"problems": ["it has expired"]}, hint="Check the clock.")
+    assert github(tmp_path).hint(foreign) == ENTERPRISE
+    assert github(tmp_path).hint(late) == "Check the clock."
 
 
 # Whom a rehearsal plays
@@ -238,7 +276,7 @@ def checks_out(provider: GitHub) -> dict[str, Any]:
     assert find(KINDS["GitHub"], [trusted], claims, fresh=True) == trusted
     assert subject(claims).text[12] == f"https://github.com/{claims['repository']}"
     assert persona.publisher == provider.publisher(persona.claims)
-    assert persona.issuer == GitHub.issuer
+    assert persona.issuer == provider.issuer == GitHub.public_issuer
     return claims
 
 
@@ -292,31 +330,6 @@ def test_persona_of_a_job(tmp_path: Path) -> None:
     }
 
 
-def git(folder: Path, *args: str) -> str:
-    who = {
-        f"GIT_{role}_{what}": "a@example.org"
-        for role in ("AUTHOR", "COMMITTER")
-        for what in ("NAME", "EMAIL")
-    }
-    env = {**PATH, **who, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
-    done = subprocess.run(
-        ["git", "-C", str(folder), *args], env=env, check=True, capture_output=True, text=True
-    )
-    return done.stdout.strip()
-
-
-@pytest.fixture
-def checkout(tmp_path: Path) -> Callable[[str], Path]:
-    def make(remote: str) -> Path:
-        folder = tmp_path / "my project!"
-        folder.mkdir()
-        git(folder, "init", "-q")
-        git(folder, "remote", "add", "origin", remote)
-        return folder
-
-    return make
-
-
 @pytest.mark.parametrize(
     "remote",
     [
@@ -368,7 +381,7 @@ def test_persona_of_another_forges_checkout(checkout: Callable[[str], Path], rem
     assert claims["repository"] == "octo-org/my-project-"
 
 
-def test_persona_names_the_commit(checkout: Callable[[str], Path]) -> None:
+def test_persona_names_the_commit(checkout: Callable[[str], Path], git: Git) -> None:
     folder = checkout("https://github.com/octo-org/widget")
     git(folder, "commit", "-q", "--allow-empty", "-m", "x")
     claims = checks_out(GitHub(PATH, folder))

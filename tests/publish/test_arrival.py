@@ -69,7 +69,7 @@ def publish(
             signer = certify(http, trusted, world.tokens("sigstore"))
             signed = sign(signer, dists, lambda _: None)
             proven = verify(Verifier(trusted), signed, GITHUB_PUBLISHER)
-        attested = {one.dist.filename: one for one in proven}
+        attested = {one.dist.filename: (one,) for one in proven}
         Upload(http, world.indexes[0], token, attested, 4, Marks(), lambda _: None).send_all(dists)
         return proven
 

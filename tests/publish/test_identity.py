@@ -11,10 +11,18 @@ from typing import Any
 
 import pytest
 
-from publisher.errors import MissingPermission, TokenRequestFailed, TokenUnexpected
+from publisher.errors import (
+    IdentityError,
+    IdTokenMissing,
+    MissingPermission,
+    TokenRequestFailed,
+    TokenUnexpected,
+)
 from publisher.models import Secret
 from publisher.providers.github import GitHub
+from publisher.providers.gitlab import GitLab
 from publisher.publish.identity import ambient, claims_of, fetch, probe
+from publisher.world import TokenSource
 from support.play import PERSONA, broken, running, world_of
 from support.sandbox import GITHUB, GITHUB_PUBLISHER, Player, Sandbox
 from support.web import RESET, Say, Web, say_html, say_json, serving
@@ -214,7 +222,7 @@ def test_no_jwt(text: str) -> None:
     assert "sesame" not in str(caught.value.finding())
 
 
-@pytest.mark.parametrize("payload", [[], None, 1, "x", b"\xff", b"{", b'{"a": 1'])
+@pytest.mark.parametrize("payload", [[], None, 1, "x", b"\xff", b"{", b'{"a": 1', b"[" * 100_000])
 def test_no_claims(payload: object) -> None:
     with pytest.raises(TokenUnexpected, match="is not a JWT"):
         claims_of(token(payload))
@@ -228,13 +236,15 @@ def test_claims_with_any_padding() -> None:
 def test_fetch_gives_token_and_claims() -> None:
     asked = []
 
-    def tokens(audience: str) -> Secret:
-        asked.append(audience)
+    def tokens(audience: str, *, spend: bool = True) -> Secret:
+        asked.append((audience, spend))
         return token(GOOD)
 
     got, claims = fetch(tokens, "pypi", ISSUER, now=NOW)
-    assert (claims, asked) == (GOOD, ["pypi"])
+    assert (claims, asked) == (GOOD, [("pypi", True)])
     assert claims_of(got) == GOOD
+    fetch(tokens, "pypi", ISSUER, now=NOW, spend=False)
+    assert asked[-1] == ("pypi", False)
 
 
 @pytest.mark.parametrize(
@@ -260,7 +270,7 @@ def test_fetch_gives_token_and_claims() -> None:
 def test_a_token_that_was_not_asked_for(changed: dict[str, Any], problem: str) -> None:
     claims = {k: v for k, v in {**GOOD, **changed}.items() if v is not None}
     with pytest.raises(TokenUnexpected, match=problem) as caught:
-        fetch(lambda _: token(claims), "pypi", ISSUER, now=NOW)
+        fetch(lambda _, spend=True: token(claims), "pypi", ISSUER, now=NOW)
     problems = caught.value.facts["problems"]
     assert isinstance(problems, list)
     assert len(problems) == 1
@@ -271,12 +281,12 @@ def test_a_token_that_was_not_asked_for(changed: dict[str, Any], problem: str) -
 )
 def test_a_clock_may_be_a_little_off(changed: dict[str, Any]) -> None:
     claims = {k: v for k, v in {**GOOD, **changed}.items() if v is not None}
-    assert fetch(lambda _: token(claims), "pypi", ISSUER, now=NOW)[1] == claims
+    assert fetch(lambda _, spend=True: token(claims), "pypi", ISSUER, now=NOW)[1] == claims
 
 
 def test_all_problems_are_named_at_once() -> None:
     with pytest.raises(TokenUnexpected) as caught:
-        fetch(lambda _: token({}), "pypi", ISSUER, now=NOW)
+        fetch(lambda _, spend=True: token({}), "pypi", ISSUER, now=NOW)
     problems = caught.value.facts["problems"]
     assert isinstance(problems, list)
     assert len(problems) == 4
@@ -303,8 +313,8 @@ def test_probe(issuing: Sandbox, tmp_path: Path) -> None:
 
 
 def test_probe_of_a_token_without_a_repository(tmp_path: Path) -> None:
-    with pytest.raises(TokenUnexpected, match="no workflow_ref claim"):
-        probe(lambda _: token(GOOD), GitHub({}, tmp_path), "pypi", now=NOW)
+    with pytest.raises(TokenUnexpected, match="no repository claim"):
+        probe(lambda _, spend=True: token(GOOD), GitHub({}, tmp_path), "pypi", now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -318,3 +328,148 @@ def test_probe_of_a_spoilt_token(
     provider = job(player.url, player.bearer)
     with pytest.raises(TokenUnexpected, match=problem):
         probe(ambient(provider), provider, "pypi", now=time.time())
+
+
+# From variables that a job was given at its start
+
+
+class Pipeline:
+    """A GitLab job whose variables hold real tokens of a rehearsal's issuer."""
+
+    def __init__(self, sandbox: Sandbox, player: Player) -> None:
+        self._sandbox, self._player = sandbox, player
+
+    def job(self, **audiences: object) -> tuple[GitLab, TokenSource]:
+        """A job with a token for each audience; bytes are put in as they are."""
+        env = {}
+        for name, audience in audiences.items():
+            if isinstance(audience, bytes):
+                env[name] = audience.decode()
+            else:
+                env[name] = self.token(audience)
+        provider = GitLab(env, Path())
+        return provider, ambient(provider)
+
+    def token(self, audience: object, **changes: object) -> str:
+        if isinstance(audience, str) and not changes:
+            return self._player.token(audience)
+        return self._sandbox.persona("gitlab", overrides={"aud": audience, **changes}).token("x")
+
+
+@pytest.fixture
+def pipeline(issuing: Sandbox) -> Pipeline:
+    return Pipeline(issuing, issuing.persona("gitlab"))
+
+
+def missing(tokens: TokenSource, audience: str) -> IdentityError:
+    with pytest.raises(IdTokenMissing) as caught:
+        tokens(audience)
+    assert caught.value.exit_code == 3
+    return caught.value
+
+
+def test_held_tokens_are_used_once_each(issuing: Sandbox, pipeline: Pipeline) -> None:
+    provider, tokens = pipeline.job(
+        PYPI_ID_TOKEN_2="pypi", PYPI_ID_TOKEN="pypi", SIGSTORE_ID_TOKEN="sigstore"
+    )
+    looked = [tokens("pypi", spend=False) for _ in range(3)]
+    first, second = tokens("pypi"), tokens("pypi")
+    assert {one.reveal() for one in looked} == {first.reveal()}
+    assert first.reveal() == provider.env["PYPI_ID_TOKEN"]
+    assert second.reveal() == provider.env["PYPI_ID_TOKEN_2"]
+    assert [issuing.exchange(one.reveal()).status_code for one in (first, second)] == [200, 200]
+    assert issuing.exchange(first.reveal()).json()["errors"][0]["code"] == "invalid-reuse-token"
+    for spend in (True, False):
+        with pytest.raises(IdTokenMissing, match="used up") as caught:
+            tokens("pypi", spend=spend)
+    assert caught.value.message == (
+        "the job's ID tokens for 'pypi' are used up (PYPI_ID_TOKEN, PYPI_ID_TOKEN_2)"
+    )
+    assert "PYPI_ID_TOKEN_2:\n        aud: pypi" in provider.hint(caught.value)
+    assert claims_of(tokens("sigstore"))["aud"] == "sigstore"
+
+
+def test_one_token_in_two_variables_is_one_token(pipeline: Pipeline) -> None:
+    provider, _ = pipeline.job(PYPI_ID_TOKEN="pypi")
+    copied = GitLab({**provider.env, "COPY_ID_TOKEN": provider.env["PYPI_ID_TOKEN"]}, Path())
+    tokens = ambient(copied)
+    tokens("pypi")
+    assert "used up (COPY_ID_TOKEN, PYPI_ID_TOKEN)" in missing(tokens, "pypi").message
+
+
+def test_any_name_will_do(pipeline: Pipeline) -> None:
+    _, tokens = pipeline.job(WHATEVER_ID_TOKEN_7="pypi", PYPI_ID_TOKEN="sigstore")
+    assert claims_of(tokens("pypi"))["aud"] == "pypi"
+    assert claims_of(tokens("sigstore"))["aud"] == "sigstore"
+
+
+def test_what_is_no_token_is_skipped_and_named(pipeline: Pipeline) -> None:
+    _, tokens = pipeline.job(
+        A_ID_TOKEN=b"hunter2",
+        B_ID_TOKEN=b"",
+        C_ID_TOKEN=pipeline.token("pypi", iss="https://git.example").encode(),
+        D_ID_TOKEN="sigstore",
+    )
+    error = missing(tokens, "pypi")
+    assert error.facts == {
+        "audience": "pypi",
+        "variables": {"D_ID_TOKEN": "sigstore"},
+        "ignored": {
+            "A_ID_TOKEN": "not a JWT",
+            "B_ID_TOKEN": "empty",
+            "C_ID_TOKEN": "issued by 'https://git.example', not by 'https://gitlab.com'",
+        },
+    }
+    assert error.message == (
+        "this job holds no ID token for 'pypi': D_ID_TOKEN is for 'sigstore'; A_ID_TOKEN is not "
+        "a JWT; B_ID_TOKEN is empty; C_ID_TOKEN is issued by 'https://git.example', not by "
+        "'https://gitlab.com'"
+    )
+    assert "hunter2" not in str(error.finding())
+    assert claims_of(tokens("sigstore"))["aud"] == "sigstore"
+
+
+@pytest.mark.parametrize("audience", [["pypi"], ["pypi", "sigstore"]])
+def test_a_list_of_audiences_is_refused(
+    issuing: Sandbox, pipeline: Pipeline, audience: list[str]
+) -> None:
+    text = pipeline.token(audience)
+    provider, tokens = pipeline.job(PYPI_ID_TOKEN=text.encode())
+    error = missing(tokens, "pypi")
+    assert error.message == (
+        "PYPI_ID_TOKEN is for a list of audiences; one for 'pypi' alone is needed"
+    )
+    assert error.facts["variables"] == {"PYPI_ID_TOKEN": audience}
+    assert "each aud one string and exactly so" in provider.hint(error)
+    assert text not in str(error.finding(provider.hint(error)))
+    assert issuing.exchange(text).json()["errors"][0]["code"] == "invalid-token"
+
+
+def test_the_wrong_audience(pipeline: Pipeline) -> None:
+    provider, tokens = pipeline.job(PYPI_ID_TOKEN="PyPI")
+    error = missing(tokens, "pypi")
+    assert error.message == ("this job holds no ID token for 'pypi': PYPI_ID_TOKEN is for 'PyPI'")
+    assert "PYPI_ID_TOKEN:\n        aud: PyPI\n\nto this" in provider.hint(error)
+
+
+def test_no_token_at_all() -> None:
+    provider = GitLab({"GITLAB_CI": "true"}, Path())
+    error = missing(ambient(provider), "testpypi")
+    assert error.message == "this job holds no ID token for 'testpypi': it holds none at all"
+    assert provider.hint(error).startswith("Add this to the job")
+
+
+def test_a_probe_uses_no_token_up(pipeline: Pipeline) -> None:
+    provider, tokens = pipeline.job(PYPI_ID_TOKEN="pypi", SIGSTORE_ID_TOKEN="sigstore")
+    who = probe(tokens, provider, "pypi", now=time.time(), also=["sigstore"])
+    assert (who.provider, who.issuer) == ("gitlab", "https://gitlab.com")
+    assert who.label == "my-group/widget, .gitlab-ci.yml, production"
+    for audience in ("pypi", "sigstore"):
+        token, claims = fetch(tokens, audience, who.issuer, now=time.time())
+        assert claims["aud"] == claims_of(token)["aud"] == audience
+
+
+def test_a_probe_finds_early_what_will_be_missing(pipeline: Pipeline) -> None:
+    provider, tokens = pipeline.job(PYPI_ID_TOKEN="pypi")
+    with pytest.raises(IdTokenMissing, match="no ID token for 'sigstore'"):
+        probe(tokens, provider, "pypi", now=time.time(), also=["sigstore"])

@@ -54,7 +54,7 @@ def sending(http: Http, marks: Marks, ticks: list[int]) -> Sending:
     def make(
         index: Index,
         token: UploadToken = TOKEN,
-        attested: dict[str, Attested] | None = None,
+        attested: dict[str, tuple[Attested, ...]] | None = None,
         jobs: int = 4,
     ) -> Upload:
         return Upload(http, index, token, attested or {}, jobs, marks, ticks.append)
@@ -104,7 +104,7 @@ def test_a_release_with_attestations(
     trusted = core.trust(world.trust_config)
     signed = sign(certify(http, trusted, world.tokens("sigstore")), dists[:3], lambda _: None)
     proven = verify(Verifier(trusted), signed, GITHUB_PUBLISHER)
-    sending(world.indexes[0], token, {one.dist.filename: one for one in proven}).send_all(dists)
+    sending(world.indexes[0], token, {one.dist.filename: (one,) for one in proven}).send_all(dists)
     assert {name for name, _ in marks.said} == {one.filename for one in dists}
     assert all(changes == {"status": "uploaded"} for _, changes in marks.said)
     assert sum(ticks) > sum(one.size for one in dists)

@@ -242,7 +242,8 @@ def test_the_summary_of_nothing_is_empty() -> None:
 
 def test_signers_are_counted_apart() -> None:
     run = sample_run.changed(sample_run.done(), identity=None)
-    run.attested[sample_run.SDIST] = sample_run.attested(run.dists[1], 5, "mailto:a@example")
+    more = {sample_run.SDIST: (sample_run.attested(run.dists[1], 5, "mailto:a@example"),)}
+    run.attested = {**run.attested, **more}
     text = summary_of(run)
     assert f"1 file attested by {sample_run.SAN}.\n1 file attested by mailto:a@example.\n" in text
     assert "Ran as" not in text
@@ -378,7 +379,7 @@ def everything(text: str, interactive: bool) -> Iterator[str]:
     run.tag = text
     run.dists = (sample_run.dist(f"widget-1-{text.replace('/', '')}.whl", 1, "c"),)
     run.placed["pypi"][run.dists[0].filename] = Placed("failed", error=text)
-    run.attested = {run.dists[0].filename: sample_run.attested(run.dists[0], 1, text)}
+    run.attested = {run.dists[0].filename: (sample_run.attested(run.dists[0], 1, text),)}
     console.summary(run, [text])
     with console.progress(text, 2) as advance:
         if not interactive:

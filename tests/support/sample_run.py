@@ -76,7 +76,7 @@ def done() -> Run:
         identity=IDENTITY,
         targets=(Target("pypi", "https://upload.example/legacy/", "required", "by default"),),
         dists=(wheel, sdist),
-        attested={WHEEL: attested(wheel, 123456789)},
+        attested={WHEEL: (attested(wheel, 123456789),)},
         placed={
             "pypi": {
                 WHEEL: Placed(

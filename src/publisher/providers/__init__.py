@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from publisher.errors import InvalidValue, ProviderNotHere
+from publisher.providers.activestate import ActiveState
 from publisher.providers.base import Provider
 from publisher.providers.github import GitHub
-from publisher.providers.local import Local
+from publisher.providers.gitlab import GitLab
+from publisher.providers.google import Google
+from publisher.providers.local import Local, Unknown
 
-PROVIDERS: tuple[type[Provider], ...] = (GitHub, Local)
+# A GitLab job may carry Google's variables, and its runner may be a machine of Google's.
+PROVIDERS: tuple[type[Provider], ...] = (GitHub, GitLab, Google, ActiveState, Local)
 
 
 def detect(
@@ -45,3 +50,44 @@ def detect(
             hint="Leave --provider out to use what is detected, or add --dry-run to rehearse.",
         )
     return chosen(env, folder)
+
+
+def from_claims(claims: Mapping[str, object], env: Mapping[str, str], folder: Path) -> Provider:
+    """The provider whose tokens have claims like these; its persona is these claims.
+
+    Args:
+        claims: They have an ``iss``, as ``read_claims`` makes sure.
+        env: The environment of the process.
+        folder: Where the project is.
+    """
+    issuing = (provider for provider in PROVIDERS if provider.issues(claims))
+    return next(issuing, Unknown)(env, folder, claims)
+
+
+def read_claims(path: Path) -> Mapping[str, object]:
+    """The claims in a file: a JSON object of them, or one that has them under ``claims``.
+
+    Raises:
+        InvalidValue: It can't be read, or is something else.
+    """
+    problem = ""
+    value: object = None
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        problem = error.strerror or "it can't be read"
+    except RecursionError:
+        problem = "it is nested too deeply"
+    except ValueError as error:
+        problem = f"it is not JSON ({error})"
+    if isinstance(value, dict) and isinstance(value.get("claims"), dict):
+        value = value["claims"]
+    if not problem and not isinstance(value, dict):
+        problem = "it is JSON, but no object"
+    if isinstance(value, dict) and isinstance(value.get("iss"), str) and value["iss"]:
+        return value
+    raise InvalidValue(
+        f"--provider-claims: there are no claims in {path.name}",
+        facts={"file": str(path), "problem": problem or "the claims have no iss, which is text"},
+        hint='Give the payload of an ID token as JSON: {"iss": "https://...", "sub": "...", ...}',
+    )

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from publisher.errors import PublisherError
-from publisher.models import Persona
+from publisher.errors import (
+    NotAttestable,
+    PublisherError,
+    TokenUnexpected,
+)
+from publisher.models import Persona, Secret
+
+ISSUED = frozenset({"aud", "iat", "nbf", "exp", "jti"})
+"""Claims that belong to one token and not to the job."""
+
+NO_ISSUER = "unknown trusted publishing issuer"
+SEVERAL_AUDIENCES = """\
+The token's aud is a list. The index takes tokens for one audience, written as one string; a list
+of one element is refused as well."""
+
+Claims = Mapping[str, object]
+Registered = Mapping[str, str | None]
 
 
 @dataclass(frozen=True)
@@ -21,48 +36,204 @@ class Support:
     why: str = ""
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """What somebody will say of an identity, known before anything is sent.
+
+    ``code`` is the index's error code, of a refused mint. ``why`` is for a refused mint the
+    index's own text, ``hint`` our remedy, and ``cause`` the error to raise.
+    """
+
+    accepted: bool
+    code: str | None
+    why: str
+    hint: str = ""
+    cause: type[PublisherError] = TokenUnexpected
+
+    def error(self, **facts: object) -> PublisherError:
+        """The refusal as an error."""
+        return self.cause(self.why, facts=facts, hint=self.hint)
+
+
 class Provider(ABC):
     """One CI and its identity provider.
 
     Args:
         env: The environment of the process, read once by the command line.
         folder: Where the project is, for what a rehearsal takes from its git checkout.
+        claims: Claims to play in a rehearsal, instead of the job's own.
     """
 
     name: ClassVar[str]
-    issuer: ClassVar[str]
+    title: ClassVar[str]
+    public_issuer: ClassVar[str]
+    """``iss`` of the one instance whose tokens every index knows."""
+    minted: ClassVar[tuple[str, ...]] = ()
+    """Claims without which the index mints nothing, in the order in which it asks for them."""
+    certified: ClassVar[tuple[str, ...]] = ()
+    """Claims without which Fulcio gives no certificate."""
+    visibility: ClassVar[tuple[str, str]] = ("", "")
+    """The claims that say whether the source is public, and what it is called."""
 
-    def __init__(self, env: Mapping[str, str], folder: Path) -> None:
-        self.env, self.folder = env, folder
+    def __init__(self, env: Mapping[str, str], folder: Path, claims: Claims | None = None) -> None:
+        self.env, self.folder, self.claims = env, folder, claims
+
+    @property
+    def issuer(self) -> str:
+        """What ``iss`` of the tokens must be."""
+        return str(self.claims["iss"]) if self.claims else self.public_issuer
+
+    # Where we are
 
     @classmethod
     @abstractmethod
     def detects(cls, env: Mapping[str, str]) -> bool:
-        """Whether this CI is around us. Cheap, no I/O."""
+        """Whether this CI is around us. Cheap: nothing is asked over a network."""
+
+    @classmethod
+    def issues(cls, claims: Claims) -> bool:
+        """Whether claims like these come from this provider, or from an instance of it."""
+        return claims.get("iss") == cls.public_issuer
 
     @abstractmethod
     def preflight(self) -> None:
         """Raise, before any request, if this job can't get or use an identity."""
 
+    def held(self) -> Mapping[str, Secret] | None:
+        """ID tokens that the job was given at its start, by variable, the first to use first.
+
+        ``None`` where tokens are asked for, one by one.
+        """
+        return None
+
+    # What claims mean
+
     @abstractmethod
-    def publisher(self, claims: Mapping[str, object]) -> Mapping[str, str | None]:
+    def publisher(self, claims: Claims) -> Mapping[str, str | None]:
         """The PEP 740 publisher object that these claims prove."""
 
     @abstractmethod
-    def register(self, claims: Mapping[str, object]) -> Mapping[str, str]:
+    def register(self, claims: Claims) -> Mapping[str, str]:
         """The values to type into the index's form, by the form's own labels."""
 
     @abstractmethod
     def supports(self, index: str) -> Support:
         """Whether the named index mints tokens for, and takes attestations of, this CI."""
 
+    def private(self, claims: Claims) -> str | None:
+        """The name of a private repository that an attestation would make public for ever."""
+        visibility, name = self.visibility
+        return None if claims.get(visibility, "public") == "public" else str(claims.get(name))
+
+    def warnings(self, _claims: Claims) -> tuple[str, ...]:
+        """What is risky about this identity, although it will be accepted."""
+        return ()
+
+    # Verdicts before acts
+
+    def mint_verdict(self, claims: Claims, registered: Registered | None = None) -> Verdict:
+        """What the index will answer to a token with these claims. Nothing is sent.
+
+        Args:
+            claims: Of a token, or of a persona (then nothing of ``ISSUED`` is missed).
+            registered: The trusted publisher; by default as ``register`` shows it. A PEP 740
+                publisher object, with what else the index stores (``repository_owner_id``,
+                ``sub``, ``issuer``).
+        """
+        if hint := self._stranger(claims):
+            return Verdict(False, "invalid-payload", NO_ISSUER, hint)
+        if not isinstance(claims.get("aud", ""), str):
+            refusal = "malformed or invalid token"
+            return Verdict(False, "invalid-token", refusal, SEVERAL_AUDIENCES)
+        wanted = [name for name in self.minted if name != "jti" or "exp" in claims]
+        reasons = (f"Missing claim {name!r}" for name in wanted if claims.get(name) is None)
+        reason = next(reasons, None) or _first(self._mint_refusals(claims, registered))
+        if reason is None:
+            caveat = self._caveat(claims)
+            return Verdict(True, None, f"the index gives {self._label(claims)} a token{caveat}")
+        hint, cause = self._remedy(claims, reason)
+        text = f"valid token, but no corresponding publisher ({reason})"
+        return Verdict(False, "invalid-publisher", text, hint, cause or TokenUnexpected)
+
+    def attest_verdict(self, claims: Claims, registered: Registered | None = None) -> Verdict:
+        """What Sigstore, and then the index's attestation policy, will say of these claims.
+
+        Whether the index mints for them is another question; each can refuse what the other
+        takes. Arguments as for ``mint_verdict``.
+        """
+        reason = _first(self._attest_refusals(claims, registered))
+        if reason is None:
+            who = self._label(claims)
+            return Verdict(True, None, f"Sigstore certifies {who}, and the index's policy fits")
+        hint, cause = self._remedy(claims, reason)
+        return Verdict(False, None, reason, hint, cause or NotAttestable)
+
+    def _stranger(self, claims: Claims) -> str:
+        """What to tell the user whose issuer the index does not know; empty if it does."""
+        known = claims.get("iss") == self.public_issuer
+        return "" if known else f"The index takes tokens of {self.public_issuer} only."
+
     @abstractmethod
+    def _mint_refusals(self, claims: Claims, registered: Registered | None) -> Iterator[str]:
+        """The reasons of a known issuer's refused mint, in the index's order and words."""
+
+    def _attest_refusals(self, claims: Claims, registered: Registered | None) -> Iterator[str]:
+        issuer, public = str(claims.get("iss")), self.public_issuer
+        if not self._certifies(issuer):
+            yield f"Sigstore gives no certificate: it does not know the issuer {issuer}"
+        for name in self.certified:
+            if name not in claims:
+                yield f"Sigstore gives no certificate: missing claim {name!r} in token"
+        if issuer != public:
+            yield f"Certificate's OIDCIssuerV2 does not match (got {issuer}, expected {public})"
+        yield from self._policy_refusals(claims, registered or self.publisher(claims))
+
+    def _certifies(self, issuer: str) -> bool:
+        """Whether Sigstore's public instance knows this issuer."""
+        return issuer == self.public_issuer
+
+    @abstractmethod
+    def _policy_refusals(self, claims: Claims, known: Registered) -> Iterator[str]:
+        """Why the index's policy for ``known`` refuses the certificate of these claims."""
+
+    def _remedy(self, _claims: Claims, _reason: str) -> tuple[str, type[PublisherError] | None]:
+        """A hint, and the cause where it has a name of its own."""
+        return "", None
+
+    def _caveat(self, _claims: Claims) -> str:
+        return ""
+
+    def _label(self, claims: Claims) -> str:
+        return ", ".join(v for k, v in self.publisher(claims).items() if v and k != "kind")
+
+    def _text(self, claims: Claims, name: str) -> str:
+        """A claim that must be there, and text."""
+        value = claims.get(name)
+        if not isinstance(value, str) or not value:
+            raise TokenUnexpected(
+                f"the ID token has no {name} claim",
+                facts={"claims": sorted(claims)},
+                hint=f"Is this an ID token of {self.title}?",
+            )
+        return value
+
+    # Whom a rehearsal plays
+
     def persona(self) -> Persona:
-        """Whom a rehearsal plays, from the job's plain variables or the git checkout."""
+        """The claims we were given, those of the job, or those of a job of this checkout."""
+        claims = self.sample() if self.claims is None else self.claims
+        played = {name: value for name, value in claims.items() if name not in ISSUED}
+        return Persona(played, self.publisher(played))
+
+    @abstractmethod
+    def sample(self) -> Claims:
+        """Claims from the job's plain variables; outside a job from the git checkout."""
 
     def understudy(self) -> Provider:
         """Who plays this provider's part in a rehearsal; itself, if it can."""
         return self
+
+    # How this CI speaks
 
     def tag(self) -> str | None:
         """The tag this job runs for."""
@@ -71,3 +242,30 @@ class Provider(ABC):
     def hint(self, error: PublisherError) -> str:
         """The next step in this CI's own words; the error's own hint by default."""
         return error.hint
+
+
+def policy_refusals(
+    repositories: tuple[str, str], config: str, file: str, refs: Sequence[object]
+) -> Iterator[str]:
+    """What the policies for GitHub and GitLab have in common (pypi-attestations).
+
+    Args:
+        repositories: As URLs, of the certificate and of the trusted publisher.
+        config: The certificate's Build Config URI.
+        file: The publisher's file, below its repository.
+        refs: The certificate's Source Repository Digest and Ref.
+    """
+    ours, wanted = repositories
+    if ours != wanted:
+        what = f"(got {ours}, expected {wanted})"
+        yield f"Certificate's OIDCSourceRepositoryURI does not match {what}"
+    if config not in {f"{wanted}/{file}@{ref}" for ref in refs}:
+        what = f"does not match expected Trusted Publisher ({file} @ {wanted})"
+        yield f"Certificate's Build Config URI ({config}) {what}"
+
+
+def _first(refusals: Iterator[str]) -> str | None:
+    try:
+        return next(refusals, None)
+    except TokenUnexpected as error:
+        return error.message

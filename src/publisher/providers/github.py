@@ -6,7 +6,7 @@ Claims: https://docs.github.com/actions/reference/security/oidc
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from publisher import git
 from publisher.errors import (
@@ -14,17 +14,27 @@ from publisher.errors import (
     MintRefused,
     MissingPermission,
     PublisherError,
+    ReusableWorkflow,
     TokenRequestFailed,
     TokenUnexpected,
 )
 from publisher.http import carries_secrets
-from publisher.models import Persona
-from publisher.providers.base import Provider, Support
+from publisher.providers.base import (
+    Claims,
+    Provider,
+    Registered,
+    Support,
+    policy_refusals,
+)
 
 ORIGIN = re.compile(
-    r"^(?:\w+://)?(?:[^@/]+@)?github\.com(?::\d+/|[:/]+)([\w.-]+)/([\w.-]+?)(?:\.git)?/?$"
+    r"(?:\w+://)?(?:[^@/]+@)?([\w.-]+)(?::\d+/|[:/]+)((?:[\w.-]+/)+[\w.-]+?)(?:\.git)?/?"
 )
 WORKFLOW = re.compile(r"([^/@]+\.ya?ml)@")
+ENTERPRISE_ISSUER = re.compile(
+    r"https://(token\.actions\.githubusercontent\.com/.+|token\.actions\.[^/]+\.ghe\.com"
+    r"|[^/]+/_services/token)"
+)
 PERMISSION = """\
 Give the job that publishes the permission to ask for ID tokens:
 
@@ -47,19 +57,59 @@ Publish from an event of your own repository, for example:
     on:
       release:
         types: [published]"""
+ENTERPRISE = """\
+A GitHub Enterprise issued this token; the index and its attestation policy know only the issuer
+of github.com. Publish from a repository on github.com. If it is there already, an owner of the
+enterprise has given it an issuer of its own, and can take that back:
+
+    gh api --method PUT enterprises/ENTERPRISE/actions/oidc/customization/issuer \\
+      -F include_enterprise_slug=false"""
+REUSABLE_HINT = """\
+The job that publishes stands in a reusable workflow:
+
+    started: {workflow_ref}
+    job in:  {job_workflow_ref}
+
+The index compares one of them when it gives a token and the other when it reads an attestation.
+Put the job into the workflow that is started, and register that one:
+
+    jobs:
+      publish:
+        uses: {uses}    # remove this line, and put here instead:
+        runs-on: ubuntu-latest
+        permissions:
+          id-token: write
+        steps: [...]    # the steps of the reusable workflow"""
 
 
 class GitHub(Provider):
     """A job of GitHub Actions."""
 
     name = "github"
-    issuer = "https://token.actions.githubusercontent.com"
+    title = "GitHub Actions at github.com"
+    public_issuer = "https://token.actions.githubusercontent.com"
+    minted = (
+        *("repository", "repository_owner", "repository_owner_id", "job_workflow_ref"),
+        *("jti", "event_name", "ref", "sha"),
+    )
+    certified = (
+        *("sub", "event_name", "sha", "workflow", "repository", "ref", "job_workflow_ref"),
+        *("job_workflow_sha", "runner_environment", "repository_id", "repository_owner"),
+        *("repository_owner_id", "workflow_ref", "workflow_sha", "run_id", "run_attempt"),
+        "repository_visibility",
+    )
+    visibility = ("repository_visibility", "repository")
 
     @classmethod
     def detects(cls, env: Mapping[str, str]) -> bool:
         """Forgejo and Gitea set GitHub's variables too, and are not GitHub."""
         foreign = env.get("FORGEJO_ACTIONS") or env.get("GITEA_ACTIONS")
         return env.get("GITHUB_ACTIONS") == "true" and not foreign
+
+    @classmethod
+    def issues(cls, claims: Claims) -> bool:
+        """GitHub Enterprise is GitHub too, although no index takes its tokens."""
+        return super().issues(claims) or bool(ENTERPRISE_ISSUER.fullmatch(str(claims.get("iss"))))
 
     def preflight(self) -> None:
         """Check event and permission.
@@ -90,23 +140,29 @@ class GitHub(Provider):
                 hint="Look for a step before this one that writes to GITHUB_ENV.",
             )
 
-    def publisher(self, claims: Mapping[str, object]) -> Mapping[str, str | None]:
-        """``workflow`` is the file that the run was started for (``workflow_ref``)."""
-        found = WORKFLOW.search(self._claim(claims, "workflow_ref"))
+    def publisher(self, claims: Claims) -> Mapping[str, str | None]:
+        """``workflow`` is the file that holds the job: the one that the index mints for.
+
+        If that is another repository's, nothing can be registered that mints, and the file is
+        the one that the run was started for.
+        """
+        repository = self._text(claims, "repository")
+        own = str(claims.get("job_workflow_ref", "")).startswith(f"{repository}/")
+        name = "job_workflow_ref" if own else "workflow_ref"
+        found = WORKFLOW.search(self._text(claims, name))
         if not found:
             raise TokenUnexpected(
-                "the ID token's workflow_ref names no workflow file",
-                facts={"workflow_ref": claims["workflow_ref"]},
+                f"the ID token's {name} names no workflow file", facts={name: claims[name]}
             )
         environment = claims.get("environment")
         return {
             "kind": "GitHub",
-            "repository": self._claim(claims, "repository"),
+            "repository": repository,
             "workflow": found[1],
             "environment": str(environment) if environment else None,
         }
 
-    def register(self, claims: Mapping[str, object]) -> Mapping[str, str]:
+    def register(self, claims: Claims) -> Mapping[str, str]:
         """The fields of the index's form for a GitHub publisher."""
         publisher = self.publisher(claims)
         owner, _, name = str(publisher["repository"]).partition("/")
@@ -121,6 +177,58 @@ class GitHub(Provider):
         """PyPI and TestPyPI mint and take attestations."""
         return Support(mint=True, attest=True)
 
+    def _stranger(self, claims: Claims) -> str:
+        return ENTERPRISE if super()._stranger(claims) else ""
+
+    def _mint_refusals(self, claims: Claims, registered: Registered | None) -> Iterator[str]:
+        job = str(claims["job_workflow_ref"])
+        found = WORKFLOW.search(job)
+        if not found:
+            yield "Could not job extract workflow filename from OIDC claims"
+        owner_id = str(claims["repository_owner_id"])
+        known = {"repository_owner_id": owner_id, **(registered or self.publisher(claims))}
+        key = (claims["repository"], owner_id, found and found[1])
+        here = str(claims.get("environment") or "").lower()
+        if key != (known["repository"], known["repository_owner_id"], known["workflow"]) or (
+            str(known.get("environment") or "").lower() not in {here, ""}
+        ):
+            yield "Publisher with matching claims was not found"
+        if str(known["repository"]).partition("/")[0] != claims["repository_owner"]:
+            yield "Check failed for required claim 'repository_owner'"
+        suffixes = [claims[name] for name in ("ref", "sha") if claims[name]]
+        if not suffixes:
+            yield "The ref and sha claims are empty"
+        path = f"{known['repository']}/.github/workflows/{known['workflow']}"
+        expected = [f"{path}@{suffix}" for suffix in suffixes]
+        if job not in expected:
+            what = f"expecting one of {expected!r}, got {job!r}"
+            yield f"The job_workflow_ref claim does not match, {what}"
+        if claims["event_name"] == "pull_request_target":
+            yield "Publishing from a workflow invoked via 'pull_request_target' is not supported."
+
+    def _certifies(self, issuer: str) -> bool:
+        return f"{issuer}/".startswith(f"{self.public_issuer}/")  # enterprises have a path
+
+    def _policy_refusals(self, claims: Claims, known: Registered) -> Iterator[str]:
+        names = (claims["repository"], known["repository"])
+        ours, wanted = (f"https://github.com/{name}" for name in names)
+        config, file = claims["workflow_ref"], f".github/workflows/{known['workflow']}"
+        refs = (claims["sha"], claims["ref"])
+        return policy_refusals((ours, wanted), f"https://github.com/{config}", file, refs)
+
+    def _remedy(self, claims: Claims, reason: str) -> tuple[str, type[PublisherError] | None]:
+        if "pull_request_target" in reason:
+            return EVENT, EventNotSupported
+        if reason.startswith("Certificate's OIDCIssuer") or "the issuer" in reason:
+            return ENTERPRISE, None
+        started, job = (str(claims.get(n, "")) for n in ("workflow_ref", "job_workflow_ref"))
+        if not job or started == job:
+            return "", None
+        own = str(claims.get("repository"))
+        uses = f".{job.partition('@')[0].removeprefix(own)}" if job.startswith(f"{own}/") else job
+        hint = REUSABLE_HINT.format(workflow_ref=started, job_workflow_ref=job, uses=uses)
+        return hint, ReusableWorkflow
+
     def tag(self) -> str | None:
         """The tag, if the run is for one."""
         return self.env.get("GITHUB_REF_NAME") if self.env.get("GITHUB_REF_TYPE") == "tag" else None
@@ -129,21 +237,23 @@ class GitHub(Provider):
         """Remedies in workflow YAML."""
         if isinstance(error, MintRefused) and self.env.get("GITHUB_EVENT_NAME") == "pull_request":
             return f"{error.hint}\n\n{FORK}"
+        if isinstance(error, TokenUnexpected) and "iss is" in str(error.facts.get("problems")):
+            return ENTERPRISE
         return error.hint
 
-    def persona(self) -> Persona:
+    def sample(self) -> Claims:
         """The job's own variables; outside a job the git checkout, with invented numbers."""
-        repository = self.env.get("GITHUB_REPOSITORY") or self._from_checkout()
+        env = self.env
+        repository = env.get("GITHUB_REPOSITORY") or checkout(self, "github.com", "octo-org")
         owner, _, name = repository.partition("/")
-        sha = self.env.get("GITHUB_SHA") or git.head(self.folder, env=self.env) or "0" * 40
-        ref = self.env.get("GITHUB_REF") or "refs/heads/main"
-        workflow = self.env.get("GITHUB_WORKFLOW_REF") or (
-            f"{repository}/.github/workflows/release.yml@{ref}"
-        )
-        owner_id = self.env.get("GITHUB_REPOSITORY_OWNER_ID") or "1001"
-        repository_id = self.env.get("GITHUB_REPOSITORY_ID") or "2002"
-        workflow_sha = self.env.get("GITHUB_WORKFLOW_SHA") or sha
-        claims: dict[str, object] = {
+        sha = env.get("GITHUB_SHA") or git.head(self.folder, env=env) or "0" * 40
+        ref = env.get("GITHUB_REF") or "refs/heads/main"
+        file = f"{repository}/.github/workflows/release.yml@{ref}"
+        workflow = env.get("GITHUB_WORKFLOW_REF") or file
+        owner_id = env.get("GITHUB_REPOSITORY_OWNER_ID") or "1001"
+        repository_id = env.get("GITHUB_REPOSITORY_ID") or "2002"
+        workflow_sha = env.get("GITHUB_WORKFLOW_SHA") or sha
+        return {
             "iss": self.issuer,
             "sub": f"repo:{owner}@{owner_id}/{name}@{repository_id}:ref:{ref}",
             "repository": repository,
@@ -152,39 +262,34 @@ class GitHub(Provider):
             "repository_owner_id": owner_id,
             "repository_visibility": "public",
             "ref": ref,
-            "ref_type": self.env.get("GITHUB_REF_TYPE") or "branch",
-            "ref_protected": self.env.get("GITHUB_REF_PROTECTED") or "false",
+            "ref_type": env.get("GITHUB_REF_TYPE") or "branch",
+            "ref_protected": env.get("GITHUB_REF_PROTECTED") or "false",
             "sha": sha,
-            "event_name": self.env.get("GITHUB_EVENT_NAME") or "release",
-            "workflow": self.env.get("GITHUB_WORKFLOW") or "Release",
+            "event_name": env.get("GITHUB_EVENT_NAME") or "release",
+            "workflow": env.get("GITHUB_WORKFLOW") or "Release",
             "workflow_ref": workflow,
             "workflow_sha": workflow_sha,
             "job_workflow_ref": workflow,
             "job_workflow_sha": workflow_sha,
-            "run_id": self.env.get("GITHUB_RUN_ID") or "1",
-            "run_number": self.env.get("GITHUB_RUN_NUMBER") or "1",
-            "run_attempt": self.env.get("GITHUB_RUN_ATTEMPT") or "1",
-            "runner_environment": self.env.get("RUNNER_ENVIRONMENT") or "github-hosted",
-            "actor": self.env.get("GITHUB_ACTOR") or owner,
-            "actor_id": self.env.get("GITHUB_ACTOR_ID") or owner_id,
+            "run_id": env.get("GITHUB_RUN_ID") or "1",
+            "run_number": env.get("GITHUB_RUN_NUMBER") or "1",
+            "run_attempt": env.get("GITHUB_RUN_ATTEMPT") or "1",
+            "runner_environment": env.get("RUNNER_ENVIRONMENT") or "github-hosted",
+            "actor": env.get("GITHUB_ACTOR") or owner,
+            "actor_id": env.get("GITHUB_ACTOR_ID") or owner_id,
         }
-        return Persona(claims, self.publisher(claims))
 
-    def _from_checkout(self) -> str:
-        found = ORIGIN.search(git.origin(self.folder, env=self.env) or "")
-        if found:
-            return f"{found[1]}/{found[2]}"
-        return (
-            f"octo-org/{re.sub(r'[^A-Za-z0-9._-]+', '-', self.folder.resolve().name) or 'project'}"
-        )
 
-    @staticmethod
-    def _claim(claims: Mapping[str, object], name: str) -> str:
-        value = claims.get(name)
-        if not isinstance(value, str) or not value:
-            raise TokenUnexpected(
-                f"the ID token has no {name} claim",
-                facts={"claims": sorted(claims)},
-                hint="Is this an ID token of GitHub Actions at github.com?",
-            )
-        return value
+def remote(provider: Provider) -> tuple[str, str]:
+    """Host and path that the project's git remote names; empty if there is none."""
+    found = ORIGIN.fullmatch(git.origin(provider.folder, env=provider.env) or "")
+    return (found[1], found[2]) if found else ("", "")
+
+
+def checkout(provider: Provider, forge: str, owner: str) -> str:
+    """The project's path at ``forge``, or one of ``owner`` named after its folder."""
+    host, path = remote(provider)
+    if host == forge and (forge != "github.com" or path.count("/") == 1):
+        return path
+    folder = re.sub(r"[^A-Za-z0-9._-]+", "-", provider.folder.resolve().name)
+    return f"{owner}/{folder or 'project'}"

@@ -1,53 +1,100 @@
-"""No CI around us: a laptop. Nobody vouches for it, so it can rehearse and not publish."""
+"""Nobody who could vouch: a laptop, and an issuer that no index knows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NoReturn
 
 from publisher.errors import NoIdentityProvider
-from publisher.providers.base import Provider, Support
-from publisher.providers.github import GitHub
+from publisher.providers.base import Claims, Provider, Registered, Support
+from publisher.providers.github import GitHub, remote
+from publisher.providers.gitlab import GitLab
+from publisher.providers.google import Google
 
 WHY = "no supported CI is around this process, so nobody can vouch for it"
+STRANGER = (
+    "issuer unknown to the index: {issuer}. Indexes know github.com, gitlab.com, Google Cloud "
+    "and ActiveState, and GitLab instances that an organization has registered"
+)
 
 
 class Local(Provider):
-    """Whatever the other providers leave."""
+    """Whatever the other providers leave. Nobody vouches for it: it can rehearse, not publish."""
 
     name = "local"
-    issuer = ""
+    title = "a CI"
+    public_issuer = ""
 
     @classmethod
     def detects(cls, _env: Mapping[str, str]) -> bool:
         """Always: it stands last."""
         return True
 
+    @classmethod
+    def issues(cls, _claims: Claims) -> bool:
+        """A laptop issues nothing."""
+        return False
+
     def preflight(self) -> NoReturn:
         """Raise ``NoIdentityProvider``."""
         raise NoIdentityProvider(
-            WHY,
-            facts={"looked_for": [GitHub.name]},
+            self._why(),
+            facts={"looked_for": [GitHub.name, GitLab.name, Google.name]},
             hint="To rehearse here, add --dry-run. To publish, run this as a step of your CI: "
             "README.md has the lines to copy.",
         )
 
+    def _why(self) -> str:
+        return WHY
+
     def understudy(self) -> Provider:
         """A laptop rehearses the job of a CI that could publish this project."""
-        return GitHub(self.env, self.folder)
+        host, _ = remote(self)
+        return (GitLab if host == "gitlab.com" else GitHub)(self.env, self.folder)
 
-    def publisher(self, _claims: Mapping[str, object]) -> NoReturn:
+    def publisher(self, _claims: Claims) -> NoReturn:
         """Raise ``NoIdentityProvider``."""
         self.preflight()
 
-    def register(self, _claims: Mapping[str, object]) -> NoReturn:
+    def register(self, _claims: Claims) -> NoReturn:
         """Raise ``NoIdentityProvider``."""
         self.preflight()
 
-    def persona(self) -> NoReturn:
+    def sample(self) -> NoReturn:
         """Raise ``NoIdentityProvider``."""
         self.preflight()
 
     def supports(self, _index: str) -> Support:
         """Nothing."""
-        return Support(mint=False, attest=False, why=WHY)
+        return Support(mint=False, attest=False, why=self._why())
+
+    def _stranger(self, _claims: Claims) -> str:
+        return self._why()
+
+    def _mint_refusals(self, _claims: Claims, _registered: Registered | None) -> Iterator[str]:
+        yield self._why()
+
+    def _attest_refusals(self, _claims: Claims, _registered: Registered | None) -> Iterator[str]:
+        yield self._why()
+
+    def _policy_refusals(self, _claims: Claims, _known: Registered) -> Iterator[str]:
+        yield self._why()
+
+
+class Unknown(Local):
+    """Claims of an issuer that no index knows; only a review of claims can make one."""
+
+    name = "unknown"
+    title = "a CI that the index knows"
+
+    @classmethod
+    def detects(cls, _env: Mapping[str, str]) -> bool:
+        """Never: it is no CI."""
+        return False
+
+    def _why(self) -> str:
+        return STRANGER.format(issuer=self.issuer)
+
+    def understudy(self) -> Provider:
+        """Nobody: what is to be played is what nobody takes."""
+        return self

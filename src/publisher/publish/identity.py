@@ -5,46 +5,95 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 
-from publisher.errors import MissingPermission, TokenRequestFailed, TokenUnexpected
+from publisher.errors import IdTokenMissing, MissingPermission, TokenRequestFailed, TokenUnexpected
 from publisher.models import Identity, Secret
 from publisher.providers.base import Provider
+from publisher.world import TokenSource
 
 LEEWAY = 30  # seconds, as the index allows
 TRIES = 3
 
 
-def ambient(provider: Provider) -> Callable[[str], Secret]:
-    """The way to ID tokens inside the job of ``provider``: each call asks anew, through ``id``.
+def ambient(provider: Provider) -> TokenSource:
+    """The way to ID tokens inside the job of ``provider``: held ones, or through ``id``.
 
-    ``id`` looks for GitHub first and stops there, so no other CI is asked by accident.
+    Held tokens are used once each, in their order. Others are asked for anew at each call; ``id``
+    looks for GitHub first and for Google next, and stops there.
     """
+    spent: set[str] = set()
 
-    def fetch(audience: str) -> Secret:
-        import id as ambient_id
-        from urllib3.exceptions import HTTPError
-
-        provider.preflight()
-        reason = "the CI answered with no token"
-        for pause in range(TRIES):
-            time.sleep(pause)
-            try:
-                token = ambient_id.detect_credential(audience)
-            except ambient_id.GitHubOidcPermissionCredentialError as error:
-                raise MissingPermission(str(error)) from error
-            except (ambient_id.IdentityError, HTTPError, ValueError) as error:
-                reason = str(error)
-                continue
-            if token:
-                return Secret(token)
-        raise TokenRequestFailed(
-            "the identity provider gave no ID token",
-            facts={"provider": provider.name, "audience": audience, "reason": reason[:400]},
-            hint="Run the job again; if it stays, look at your CI's status page.",
-        )
+    def fetch(audience: str, *, spend: bool = True) -> Secret:
+        held = provider.held()
+        if held is None:
+            provider.preflight()
+            return _ask(provider, audience)
+        token = _choose(held, provider.issuer, audience, spent)
+        if spend:
+            spent.add(token.reveal())
+        return token
 
     return fetch
+
+
+def _ask(provider: Provider, audience: str) -> Secret:
+    import id as ambient_id
+    from urllib3.exceptions import HTTPError
+
+    reason = "the CI answered with no token"
+    for pause in range(TRIES):
+        time.sleep(pause)
+        try:
+            token = ambient_id.detect_credential(audience)
+        except ambient_id.GitHubOidcPermissionCredentialError as error:
+            raise MissingPermission(str(error)) from error
+        except (ambient_id.IdentityError, HTTPError, ValueError) as error:
+            reason = str(error)
+            continue
+        if token:
+            return Secret(token)
+    raise TokenRequestFailed(
+        "the identity provider gave no ID token",
+        facts={"provider": provider.name, "audience": audience, "reason": reason[:400]},
+        hint="Run the job again; if it stays, look at your CI's status page.",
+    )
+
+
+def _choose(held: Mapping[str, Secret], issuer: str, audience: str, spent: set[str]) -> Secret:
+    """The first token that is for ``audience`` alone and was not used.
+
+    Raises:
+        IdTokenMissing: There is none; the facts name every variable and what was in it.
+    """
+    audiences: dict[str, object] = {}
+    ignored: dict[str, str] = {}
+    for name, token in held.items():
+        try:
+            claims = claims_of(token)
+        except TokenUnexpected:
+            ignored[name] = "not a JWT" if token.reveal() else "empty"
+            continue
+        if claims.get("iss") != issuer:
+            ignored[name] = f"issued by {claims.get('iss')!r}, not by {issuer!r}"
+            continue
+        audiences[name] = claims.get("aud")
+        if audiences[name] == audience and token.reveal() not in spent:
+            return token
+    facts = {"audience": audience, "variables": audiences, "ignored": ignored}
+    raise IdTokenMissing(_why(audience, audiences, ignored), facts=facts)
+
+
+def _why(audience: str, audiences: Mapping[str, object], ignored: Mapping[str, str]) -> str:
+    if used := [name for name, found in audiences.items() if found == audience]:
+        return f"the job's ID tokens for {audience!r} are used up ({', '.join(used)})"
+    for name, found in audiences.items():
+        if isinstance(found, list) and audience in found:
+            return f"{name} is for a list of audiences; one for {audience!r} alone is needed"
+    found_ones = [f"{name} is for {found!r}" for name, found in audiences.items()]
+    found_ones += [f"{name} is {problem}" for name, problem in ignored.items()]
+    seen = "; ".join(found_ones) or "it holds none at all"
+    return f"this job holds no ID token for {audience!r}: {seen}"
 
 
 def claims_of(token: Secret) -> dict[str, object]:
@@ -58,20 +107,23 @@ def claims_of(token: Secret) -> dict[str, object]:
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         if not isinstance(claims, dict):
             raise ValueError("its payload is not an object")
-    except (IndexError, ValueError) as error:
+    except (IndexError, ValueError, RecursionError) as error:
         raise TokenUnexpected("what the identity provider gave is not a JWT") from error
     return claims
 
 
 def fetch(
-    tokens: Callable[[str], Secret], audience: str, issuer: str, *, now: float
+    tokens: TokenSource, audience: str, issuer: str, *, now: float, spend: bool = True
 ) -> tuple[Secret, Mapping[str, object]]:
-    """A fresh ID token for ``audience`` and its claims, checked; ``now`` in epoch seconds.
+    """An ID token for ``audience`` and its claims, checked; ``now`` in epoch seconds.
+
+    With ``spend=False`` the token is only to be looked at: where a job has a fixed number of
+    tokens, it stays for use.
 
     Raises:
         TokenUnexpected: ``iss``, ``aud`` or ``exp`` is not what it must be.
     """
-    token = tokens(audience)
+    token = tokens(audience, spend=spend)
     claims = claims_of(token)
     expires, begins = claims.get("exp"), claims.get("nbf", claims.get("iat"))
     problems = []
@@ -93,14 +145,28 @@ def fetch(
 
 
 def probe(
-    tokens: Callable[[str], Secret], provider: Provider, audience: str, *, now: float
+    tokens: TokenSource,
+    provider: Provider,
+    audience: str,
+    *,
+    now: float,
+    also: Sequence[str] = (),
 ) -> Identity:
-    """Learn early, with a token that is then thrown away, who this run is.
+    """Learn early who this run is, with a token that is only looked at.
+
+    Args:
+        tokens: The door to ID tokens.
+        provider: Whose they must be.
+        audience: The index's.
+        now: Seconds since the epoch.
+        also: Further audiences that this run will need, so that a missing token shows now.
 
     Raises:
         IdentityError: There is no identity, or it is not the provider's.
     """
-    _, claims = fetch(tokens, audience, provider.issuer, now=now)
+    _, claims = fetch(tokens, audience, provider.issuer, now=now, spend=False)
+    for further in also:
+        fetch(tokens, further, provider.issuer, now=now, spend=False)
     return Identity(
         provider=provider.name,
         issuer=provider.issuer,

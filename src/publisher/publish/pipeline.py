@@ -13,22 +13,28 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from publisher.errors import AttestError
+from publisher.errors import PrivateRepoInPublicLog
 from publisher.http import Http
 from publisher.models import Dist, Identity, Planned, Secret, Target, UploadToken
 from publisher.options import Options
 from publisher.providers.base import Provider
-from publisher.publish import arrival, attest, build, dists, exchange, identity, plan, sources
+from publisher.publish import (
+    arrival,
+    attest,
+    build,
+    contract,
+    dists,
+    exchange,
+    identity,
+    plan,
+    sources,
+)
+from publisher.publish.proofs import Proofs
 from publisher.publish.recorder import Recorder
 from publisher.publish.upload import Upload
 from publisher.remarks import remark
-from publisher.verify import core
 from publisher.world import Index, World
-
-if TYPE_CHECKING:
-    from sigstore.models import ClientTrustConfig
 
 Plans = Mapping[str, Sequence[Planned]]
 
@@ -46,24 +52,34 @@ class Release:
     env: Mapping[str, str]
     record: Recorder
     http: Http
+    _expected: contract.Expected | None = None
 
     def publish(self) -> None:
         """Do it all; every ``PublisherError`` leaves the record as far as it got."""
         options = self.options
         planned = sources.decide(options.paths, options.packages_dir, options.build)
+        self._expected = contract.read(options.expect) if options.expect else None
         self.record.run.targets = tuple(self._target(index) for index in self.world.indexes)
         who = self._identify()
         found = self._dists(planned)
         plans = self._plan(found)
+        lacking = {p.dist.filename: p.dist for ps in plans.values() for p in ps if p.state == "new"}
+        new = list(lacking.values())
+        self._proofs.find(who, new)
         for index in self.world.indexes:
             todo = [p.dist for p in plans[index.name] if p.state == "new"]
             if todo:
                 with self._token(index, who) as token:
-                    self._attest(who, plans)
+                    self._proofs.make(who, new)
                     self._upload(index, token, todo)
             else:
                 self.record.skip("mint", "sign", "verify", "upload", "burn")
             self._arrive(index, who, found)
+
+    @cached_property
+    def _proofs(self) -> Proofs:
+        modes = frozenset(target.attestations for target in self.record.run.targets)
+        return Proofs(self.world, self.record, self.http, modes)
 
     def _target(self, index: Index) -> Target:
         support = self.provider.supports(index.name)
@@ -74,14 +90,39 @@ class Release:
         return Target(index.name, index.upload_url, mode, why)
 
     def _identify(self) -> Identity:
+        first, *others = (index.audience for index in self.world.indexes)
+        attesting = any(t.attestations != "off" for t in self.record.run.targets)
+        also = [*others, attest.AUDIENCE] if attesting else others
         with self.record.step("identity", "finding out who this run is"):
-            audience = self.world.indexes[0].audience
-            who = identity.probe(self.world.tokens, self.provider, audience, now=time.time())
+            now = time.time()
+            who = identity.probe(self.world.tokens, self.provider, first, now=now, also=also)
             self.record.run.identity = who
             self.record.reporter.say(f"this run is {who.label}; {who.issuer} vouches for it")
             for index in self.world.indexes:
                 exchange.confirm_audience(self.http, index)
+            self._judge(who, attesting=attesting)
         return who
+
+    def _judge(self, who: Identity, *, attesting: bool) -> None:
+        """Stop before any act if index or Sigstore would refuse this identity later on."""
+        for warning in self.provider.warnings(who.claims):
+            self.record.note(remark("default-service-account", warning))
+        minted = self.provider.mint_verdict(who.claims)
+        if not minted.accepted:
+            raise minted.error(register=dict(who.register))
+        if not attesting:
+            return
+        attested = self.provider.attest_verdict(who.claims)
+        if not attested.accepted:
+            raise attested.error(publisher=dict(who.publisher))
+        private = self.provider.private(who.claims)
+        if private and PrivateRepoInPublicLog.code not in self.options.allow:
+            raise PrivateRepoInPublicLog(
+                f"attesting writes the name {private} into a public log, for ever",
+                facts={"repository": private},
+                hint="If that is fine: --allow private-repo-in-public-log. If it is not: "
+                "--attestations off.",
+            )
 
     def _dists(self, planned: Sequence[sources.Source]) -> tuple[Dist, ...]:
         found: list[Path | str] = []
@@ -101,6 +142,8 @@ class Release:
             self.record.run.dists = read
             self.record.run.tag = self._tag()
             dists.check(read, tag=self.record.run.tag)
+            if self._expected:
+                contract.check(self._expected, read)
             releases = sorted({f"{dist.project} {dist.version}" for dist in read})
             self.record.reporter.say(f"{', '.join(releases)}: {len(read)} to publish")
         return read
@@ -165,40 +208,6 @@ class Release:
         token, _ = identity.fetch(self.world.tokens, audience, who.issuer, now=time.time())
         return token
 
-    def _attest(self, who: Identity, plans: Plans) -> None:
-        """Sign, once in a run, whatever any index still lacks."""
-        modes = {target.attestations for target in self.record.run.targets}
-        if self.record.run.attested or modes == {"off"}:
-            self.record.skip("sign", "verify")
-            return
-        todo = {p.dist.filename: p.dist for ps in plans.values() for p in ps if p.state == "new"}
-        try:
-            signed = self._sign(who, list(todo.values()))
-            with self.record.step("verify", "verifying each attestation as the index will"):
-                proven = attest.verify(self._verifier, signed, who.publisher)
-        except AttestError as error:
-            if "required" in modes:
-                raise
-            what = f"going on without attestations: {error.message}"
-            self.record.note(remark("attestation-failed", what, reason=dict(error.facts)))
-            return
-        self.record.run.attested = {attested.dist.filename: attested for attested in proven}
-
-    def _sign(self, who: Identity, todo: Sequence[Dist]) -> Sequence[tuple[Dist, str]]:
-        with self.record.step("sign", "one certificate for this run, one log entry per file"):
-            fresh = self._id_token(attest.AUDIENCE, who)
-            signer = attest.certify(self.http, self._trust, fresh)
-            with self.record.reporter.progress("signed", len(todo)) as tick:
-                return attest.sign(signer, todo, tick)
-
-    @cached_property
-    def _trust(self) -> ClientTrustConfig:
-        return core.trust(self.world.trust_config)
-
-    @cached_property
-    def _verifier(self) -> core.Verifier:
-        return core.Verifier(self._trust)
-
     def _mode(self, index: Index) -> str:
         return next(t.attestations for t in self.record.run.targets if t.name == index.name)
 
@@ -234,7 +243,7 @@ class Release:
                 index=index,
                 attested={n for n in attested if proofs and placed[n].status == "uploaded"},
                 publisher=who.publisher,
-                verifier=self._verifier if proofs else None,
+                verifier=self._proofs.verifier if proofs else None,
                 mark=self.record.marker(index.name),
                 note=self.record.note,
             ).look(found, seen)

@@ -34,7 +34,7 @@ class Upload:
     http: Http
     index: Index
     token: UploadToken
-    attested: Mapping[str, Attested]
+    attested: Mapping[str, tuple[Attested, ...]]
     jobs: int
     mark: Mark
     tick: Callable[[int], None]
@@ -76,7 +76,8 @@ class Upload:
     def _post(self, dist: Dist) -> Answer:
         fields = (*HEAD, *dist.form)
         if dist.filename in self.attested:
-            fields = (*fields, ("attestations", f"[{self.attested[dist.filename].json}]"))
+            texts = ",".join(one.json for one in self.attested[dist.filename])
+            fields = (*fields, ("attestations", f"[{texts}]"))
         with closing(FileForm(fields, "content", dist.path, dist.size, self.tick)) as form:
             try:
                 return self.http.post_stream(self.index.upload_url, form, self.token.secret)

@@ -113,7 +113,7 @@ def _provider(name: str, identity: Identity | None) -> dict[str, object]:
 
 
 def _file(run: Run, dist: Dist) -> dict[str, object]:
-    attested = run.attested.get(dist.filename)
+    attested = run.attested.get(dist.filename, ())
     return {
         "filename": dist.filename,
         "project": dist.project,
@@ -121,7 +121,7 @@ def _file(run: Run, dist: Dist) -> dict[str, object]:
         "size": dist.size,
         "sha256": dist.sha256,
         "blake2b_256": None,
-        "attestations": [_attestation(attested)] if attested else [],
+        "attestations": [_attestation(one) for one in attested],
         "indexes": {target.name: _place(run, target.name, dist) for target in run.targets},
     }
 

@@ -74,14 +74,14 @@ def _table(run: Run, dists: list[Dist]) -> Iterator[Line]:
     names = [target.name for target in run.targets]
     rows = [["file", "size", "sha256", *names, "log index"]]
     for dist in dists:
-        attested = run.attested.get(dist.filename)
+        attested = run.attested.get(dist.filename, ())
         rows.append(
             [
                 flat(dist.filename),
                 size(dist.size),
                 dist.sha256[:12],
                 *(_fate(placed(run, name, dist)) for name in names),
-                str(attested.log_index) if attested else "-",
+                ", ".join(str(one.log_index) for one in attested) or "-",
             ]
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -108,7 +108,9 @@ def _who(run: Run) -> Iterator[Line]:
             f"{verb} as {flat(run.identity.label)}, identified by {flat(run.identity.issuer)}.",
             "",
         )
-    sans = Counter(attested.certificate.san for attested in run.attested.values())
+    sans = Counter(
+        san for them in run.attested.values() for san in {one.certificate.san for one in them}
+    )
     for san, count in sans.items():
         yield f"{several(count, 'file')} attested by {flat(san)}.", ""
 

@@ -1,0 +1,95 @@
+"""The attestations of a run: those that lie beside the dists, and those that it signs itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from publisher.errors import AttestError
+from publisher.http import Http
+from publisher.models import Attested, Dist, Identity
+from publisher.publish import attest, existing, identity
+from publisher.publish.recorder import Recorder
+from publisher.remarks import remark
+from publisher.verify import core
+from publisher.world import World
+
+if TYPE_CHECKING:
+    from sigstore.models import ClientTrustConfig
+
+Existing = Mapping[str, tuple[Attested, ...]]
+
+
+@dataclass
+class Proofs:
+    """Finds, makes and verifies attestations, once in a run; ``modes`` are its indexes'."""
+
+    world: World
+    record: Recorder
+    http: Http
+    modes: frozenset[str]
+    _beside: Existing = field(default_factory=dict)
+    _tried: bool = False
+
+    @cached_property
+    def _trust(self) -> ClientTrustConfig:
+        return core.trust(self.world.trust_config)
+
+    @cached_property
+    def verifier(self) -> core.Verifier:
+        """The strict verifier, under the one trust root of this run."""
+        return core.Verifier(self._trust)
+
+    def find(self, who: Identity, todo: Sequence[Dist]) -> None:
+        """Read and verify what lies beside the dists, before the index is asked for a token.
+
+        Raises:
+            ExistingAttestationRefused: One can't be used.
+        """
+        if self.modes == {"off"}:
+            return
+        found = existing.beside(todo)
+        if found and not self.world.foreign_proofs:
+            what = "attestations beside the dists are left out: they can't verify in this world"
+            files = [path.name for paths in found.values() for path in paths]
+            self.record.note(remark("attestations-left-out", what, files=files))
+        elif found:
+            self._beside = existing.load(self.verifier, todo, who)
+
+    def make(self, who: Identity, todo: Sequence[Dist]) -> None:
+        """Sign, once in a run, whatever lacks a publish attestation; verify it as the index will.
+
+        Raises:
+            AttestError: It failed, and an index requires attestations.
+        """
+        lacking = existing.missing(todo, self._beside)
+        if self._tried or self.modes == {"off"} or not lacking:
+            self.record.skip("sign", "verify")
+            self.record.run.attested = self.record.run.attested or dict(self._beside)
+            return
+        self._tried = True
+        made: tuple[Attested, ...] = ()
+        try:
+            signed = self._sign(who, lacking)
+            with self.record.step("verify", "verifying each attestation as the index will"):
+                made = attest.verify(self.verifier, signed, who.publisher)
+        except AttestError as error:
+            if "required" in self.modes:
+                raise
+            what = f"going on without attestations: {error.message}"
+            self.record.note(remark("attestation-failed", what, reason=dict(error.facts)))
+        lack = {dist.filename for dist in lacking} if not made else set()
+        whole = {name: them for name, them in self._beside.items() if name not in lack}
+        self.record.run.attested = existing.together(whole, made)
+
+    def _sign(self, who: Identity, lacking: Sequence[Dist]) -> Sequence[tuple[Dist, str]]:
+        with self.record.step("sign", "one certificate for this run, one log entry per file"):
+            fresh, _ = identity.fetch(
+                self.world.tokens, attest.AUDIENCE, who.issuer, now=time.time()
+            )
+            signer = attest.certify(self.http, self._trust, fresh)
+            with self.record.reporter.progress("signed", len(lacking)) as tick:
+                return attest.sign(signer, lacking, tick)
