@@ -8,7 +8,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -126,7 +126,8 @@ def _publish(options: Options, env: Mapping[str, str]) -> int:
             try:
                 with _world(options, provider, env, rehearsed=rehearsed) as world:
                     recorder = _recorder(record, console, world, env, stopped)
-                    Release(options, provider, world, env, recorder, recorder.http).publish()
+                    with closing(recorder.http) as http:
+                        Release(options, provider, world, env, recorder, http).publish()
             except PublisherError as error:
                 hint = provider.hint(error)
                 raise

@@ -192,17 +192,22 @@ class Release:
     @contextmanager
     def _token(self, index: Index, who: Identity) -> Iterator[UploadToken]:
         """An upload token that is given back however the block ends."""
-        with self.record.step("mint", f"trading the identity for an upload token of {index.name}"):
-            fresh = self._id_token(index.audience, who)
-            token = exchange.mint(self.http, index, fresh, who)
+        token = None
         try:
+            with self.record.step("mint", f"trading the identity for a token of {index.name}"):
+                fresh = self._id_token(index.audience, who)
+                token = exchange.mint(self.http, index, fresh, who)
             yield token
         finally:
-            with self.record.step("burn", "giving the upload token back"):
-                if not exchange.burn(self.http, index, token):
-                    expires = time.strftime("%H:%M:%S UTC", time.gmtime(token.expires))
-                    what = f"{index.name} did not confirm that the upload token is dead"
-                    self.record.note(remark("token-not-burned", f"{what}; it dies at {expires}"))
+            if token:
+                self._burn(index, token)
+
+    def _burn(self, index: Index, token: UploadToken) -> None:
+        with self.record.step("burn", "giving the upload token back"):
+            if not exchange.burn(self.http, index, token):
+                expires = time.strftime("%H:%M:%S UTC", time.gmtime(token.expires))
+                what = f"{index.name} did not confirm that the upload token is dead"
+                self.record.note(remark("token-not-burned", f"{what}; it dies at {expires}"))
 
     def _id_token(self, audience: str, who: Identity) -> Secret:
         token, _ = identity.fetch(self.world.tokens, audience, who.issuer, now=time.time())
