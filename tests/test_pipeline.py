@@ -392,3 +392,20 @@ def test_the_contract_is_kept(rehearse: Rehearsal, project_name: str, tmp_path: 
     assert list(statuses(rehearse(folder, "--expect", contract)).values()) == [
         ("uploaded", "verified")
     ]
+
+
+def test_the_first_file_goes_alone(
+    rehearse: Rehearsal, project_name: str, tmp_path: Path, sandbox: Sandbox
+) -> None:
+    """An index that is slow to make a release answers a second upload meanwhile with 500."""
+    for n in range(8):
+        make_wheel(tmp_path, project_name, tag=f"py3-none-manylinux_2_{n + 20}_x86_64")
+    begun = len(sandbox.log())
+    assert sandbox.post("index", {"new_release_ms": 300}).status_code == 200
+    try:
+        report = rehearse(tmp_path, "--jobs", "8")
+    finally:
+        sandbox.post("index", {"new_release_ms": 0})
+    assert set(statuses(report).values()) == {("uploaded", "verified")}
+    sent = [line["status"] for line in sandbox.log()[begun:] if line["path"] == "/legacy/"]
+    assert sent == [200] * 8
