@@ -519,6 +519,19 @@ def test_a_certificate_that_does_not_verify(
     stranger.close()
 
 
+def test_a_connection_lost_over_tls_is_tried_again(
+    secure: tuple[Sandbox, Path], impatient: None
+) -> None:
+    sandbox, ca = secure
+    path = "/_/oidc/audience"
+    fault = {"service": "pypi", "method": "GET", "path": path, "kind": "reset", "times": 2}
+    assert sandbox.post("faults", [fault]).status_code == 200
+    patient = Http(ca=ca)
+    assert patient.get(f"{sandbox.index}{path}").status == 200
+    assert patient.requests == 3
+    patient.close()
+
+
 def test_a_certificate_for_another_name(secure: tuple[Sandbox, Path]) -> None:
     sandbox, ca = secure
     http = Http(ca=ca)

@@ -510,3 +510,11 @@ def test_reading_options_imports_the_standard_library_only() -> None:
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     ours = set(out.stdout.split()) - {"__main__", "publisher"}
     assert not ours & {"rich", "requests", "twine", "sigstore", "cryptography", "packaging"}
+
+
+@pytest.mark.parametrize("value", ["../out", "/etc", "a/../../b"])
+def test_a_checkout_says_no_path_outside_itself(tmp_path: Path, value: str) -> None:
+    toml = f'[tool.publisher]\nreport = "{value}"\n'
+    error = refused(InvalidValue, toml=toml, folder=tmp_path)
+    assert value in error.message
+    assert read("--report", value, folder=tmp_path)[1].report == Path(value)

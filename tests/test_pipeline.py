@@ -229,12 +229,13 @@ def test_the_token_is_burned_after_a_failure(
     ]
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_token_that_can_not_be_burned_is_told(
     rehearse: Rehearsal, project_name: str, tmp_path: Path, sandbox: Sandbox
 ) -> None:
     make_wheel(tmp_path, project_name)
     path = "/_/oidc/burn-token"
-    fault = {"service": "pypi", "method": "POST", "path": path, "status": 500, "times": 1}
+    fault = {"service": "pypi", "method": "POST", "path": path, "status": 500, "times": 9}
     sandbox.post("faults", [fault])
     assert "token-not-burned" in codes(rehearse(tmp_path))
 

@@ -187,11 +187,11 @@ class Http:
         """GET without any secret; retried. Raises ``NetworkError``."""
         return self._ask("GET", url, headers={"Accept": accept})
 
-    def post_json(self, url: str, payload: Mapping[str, Secret]) -> Answer:
-        """POST secrets as a JSON object, once. Raises ``NetworkError``."""
+    def post_json(self, url: str, payload: Mapping[str, Secret], *, retry: bool = False) -> Answer:
+        """POST secrets as a JSON object, once unless told otherwise. Raises ``NetworkError``."""
         body = json.dumps({k: v.reveal() for k, v in payload.items()})
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
-        answer = self._ask("POST", url, retry=False, secret=True, data=body, headers=headers)
+        answer = self._ask("POST", url, retry=retry, secret=True, data=body, headers=headers)
         return answer.without(*payload.values())
 
     def post_stream(self, url: str, body: Body, token: Secret) -> Answer:

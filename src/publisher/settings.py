@@ -141,7 +141,7 @@ def _tool_table(pyproject: Path) -> Mapping[str, object]:
         where = f"line {line[1]}" if line else "the end"
         message = f"{pyproject.name} is not valid TOML, at {where}: {e}."
         raise InvalidValue(message, facts={"path": str(pyproject), "line": where}) from e
-    except (OSError, UnicodeDecodeError) as e:
+    except (OSError, ValueError, RecursionError) as e:
         message = f"{pyproject.name} can't be read: {e}."
         raise InvalidValue(message, facts={"path": str(pyproject)}) from e
     for key in ("tool", "publisher"):
@@ -205,13 +205,19 @@ def _values(settings: Iterable[Setting]) -> dict[str, Any]:
     values, problems = {}, {}
     for row, source, texts in settings:
         read = [_read(row, text) for text in texts]
-        if not read or None in read:
-            wrong = texts[read.index(None)] if read else ""
+        outside = source.startswith("[") and any(map(_leaves_the_project, read))
+        if not read or None in read or outside:
+            wrong = texts[read.index(None)] if None in read else ", ".join(texts)
             problems[source] = _unreadable(source, row, wrong)
         else:
             values[row.attribute] = tuple(dict.fromkeys(read)) if row.repeatable else read[-1]
     _raise_all(InvalidValue, "values can't be read", problems)
     return values
+
+
+def _leaves_the_project(value: object) -> bool:
+    """Whether a path leads elsewhere: a checkout must not say where else we read and write."""
+    return isinstance(value, Path) and (value.is_absolute() or ".." in value.parts)
 
 
 def _read(row: Row, text: str) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from base64 import b64encode
 from collections.abc import Callable
 from types import TracebackType
@@ -18,7 +19,7 @@ from publisher.models import Secret
 if TYPE_CHECKING:
     from urllib3.connectionpool import ConnectionPool
 
-CONNECT_TIMEOUT, READ_TIMEOUT = 10.0, 60.0  # seconds
+CONNECT_TIMEOUT = READ_TIMEOUT = 60.0  # seconds; urllib3 sends the body under the first one
 BLOCK = 1 << 20
 BACKOFF = 0.5  # seconds before the second retry, doubled for each further one
 PASSING = frozenset({429, 500, 502, 503, 504})
@@ -95,13 +96,31 @@ class Patience(Retry):
         _stacktrace: TracebackType | None = None,
     ) -> Self:
         """Say why a request is sent again; raise when patience is at its end."""
-        if isinstance(error, urllib3.exceptions.SSLError) and _pool:
+        if error and _pool and is_distrust(error):
             raise urllib3.exceptions.MaxRetryError(_pool, url or "", error) from error
         after = super().increment(method, url, response, error, _pool, _stacktrace)
         why = f"answered {response.status}" if response is not None else "lost the connection"
         path = (url or "").partition("?")[0]
         self.notice(f"{method} {path} {why}; trying again")
         return after
+
+    def get_retry_after(self, response: urllib3.BaseHTTPResponse) -> float | None:
+        """The pause that the server asks for; one that makes no sense is none."""
+        try:
+            pause = super().get_retry_after(response)
+        except (urllib3.exceptions.HTTPError, ValueError, OverflowError):
+            return None
+        return None if pause is None else max(0.0, pause)
+
+
+def is_distrust(error: BaseException) -> bool:
+    """Whether a certificate did not verify: a lost TLS connection is something else."""
+    reason: object = error
+    while isinstance(reason, BaseException):
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            return True
+        reason = getattr(reason, "reason", None) or (reason.args[-1] if reason.args else None)
+    return False
 
 
 class Adapter(HTTPAdapter):
@@ -138,5 +157,5 @@ def explain(error: BaseException) -> str:
         if not inner:
             break
         reason = inner
-    tls = isinstance(error, requests.exceptions.SSLError)
-    return f"{'TLS could not be verified' if tls else 'the connection failed'}: {reason}"
+    what = "TLS could not be verified" if is_distrust(error) else "the connection failed"
+    return f"{what}: {reason}"

@@ -77,7 +77,8 @@ class World:
 
     ``tokens(audience)`` is the one door to ID tokens. ``trust_config`` is a Sigstore
     ClientTrustConfig as JSON, or ``None`` for the public good instance, whose root comes by TUF.
-    ``ca`` is a PEM file with TLS roots beside the system's. ``build_into`` is where built dists
+    ``ca`` is a PEM file with the TLS roots to use instead of the system's.
+    ``build_into`` is where built dists
     go, ``None`` for the project's own packages-dir. ``foreign_proofs`` says whether attestations
     made before this run can verify here. ``rehearsal`` is for the report; no step reads it.
     """

@@ -12,7 +12,7 @@ import pytest
 from publisher.errors import AudienceMismatch, IndexAnswerMalformed, IndexUnreachable, MintRefused
 from publisher.http import Http
 from publisher.models import Secret, UploadToken
-from publisher.publish.exchange import burn, confirm_audience, mint
+from publisher.publish.exchange import LATEST, burn, confirm_audience, mint
 from publisher.world import Index, World
 from support.archives import make_wheel
 from support.play import IDENTITY, asked, broken, index_at
@@ -210,7 +210,7 @@ def test_a_token_in_a_malformed_answer_is_not_shown(http: Http, web: Web, answer
     assert SECRET not in shown(caught.value)
     assert SECRET not in str(caught.value.__cause__)
     assert caught.value.facts["status"] == answer.status
-    assert len(web.seen) == 1
+    assert [seen.path for seen in web.seen].count(MINT) == 1
 
 
 @pytest.mark.parametrize(
@@ -272,4 +272,20 @@ def test_no_id_token_leaves_over_http(http: Http) -> None:
 def test_an_unconfirmed_burn(http: Http, web: Web, answer: Say) -> None:
     web.on("/_/oidc/burn-token", answer)
     assert burn(http, index_at(web.url), UploadToken(Secret(SECRET), 1)) is False
-    assert [json.loads(seen.body) for seen in web.seen] == [{"token": SECRET}]
+    tries = 5 if answer is RESET or answer.status == 500 else 1
+    assert [json.loads(seen.body) for seen in web.seen] == [{"token": SECRET}] * tries
+
+
+def test_a_token_without_a_time_is_burned_at_once(http: Http, web: Web) -> None:
+    web.on(MINT, say_json({"success": True, "token": SECRET, "expires": "soon"}))
+    web.on("/_/oidc/burn-token", say_json({}, 202))
+    with pytest.raises(IndexAnswerMalformed):
+        mint(http, index_at(web.url), ID_TOKEN, IDENTITY)
+    assert [seen.path for seen in web.seen] == [MINT, "/_/oidc/burn-token"]
+    assert json.loads(web.seen[1].body) == {"token": SECRET}
+
+
+@pytest.mark.parametrize(("said", "kept"), [(1.9, 1), (10**30, LATEST), (-5, 0)])
+def test_odd_times(http: Http, web: Web, said: float, kept: int) -> None:
+    web.on(MINT, say_json({"success": True, "token": SECRET, "expires": said}))
+    assert mint(http, index_at(web.url), ID_TOKEN, IDENTITY).expires == kept

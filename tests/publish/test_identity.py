@@ -143,7 +143,7 @@ def test_what_passes_is_waited_for(
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (Say(500, b"oops"), "code=500, body='oops'"),
+        (Say(500, b"oops"), "code=500"),
         (Say(401, b"bad bearer"), "code=401"),
         (Say(500, b"\xff\xfe"), "codec can't decode"),
         (RESET, "timed out"),
@@ -178,11 +178,13 @@ def test_a_bearer_that_is_not_the_jobs(job: Job, player: Player, naps: list[floa
     assert len(naps) == 3
 
 
-def test_long_reasons_are_cut(job: Job, web: Web, naps: list[float]) -> None:
-    web.on("/token", Say(500, b"x" * 5000))
+def test_the_answer_of_a_refusal_is_not_shown(job: Job, web: Web, naps: list[float]) -> None:
+    """Something in between may echo the request, and with it the job's own secret."""
+    web.on("/token", lambda seen: Say(403, f"you sent {seen.headers['Authorization']}".encode()))
     with pytest.raises(TokenRequestFailed) as caught:
         ambient(job(f"{web.url}/token"))("pypi")
-    assert len(str(caught.value.facts["reason"])) == 400
+    assert "code=403" in str(caught.value.facts["reason"])
+    assert "s3cr3t" not in str(caught.value.finding())
     assert naps
 
 

@@ -232,7 +232,7 @@ def test_the_summary_when_files_do_not_arrive() -> None:
     assert "  1 file can't be seen on the index yet" in late
     places = {"pypi": {sample_run.WHEEL: Placed("uploaded", arrival="different")}}
     wrong = summary_of(sample_run.changed(sample_run.done(), placed=places, exit_code=8))
-    assert "uploaded, SHOWN WITH ANOTHER DIGEST" in wrong
+    assert "uploaded, SHOWN WITH OTHER CONTENT OR PROOF" in wrong
     assert "before anybody installs it" in wrong
 
 

@@ -262,9 +262,12 @@ def test_where_nothing_can_be_written(tmp_path: Path) -> None:
         assert caught.value.exit_code == 2
 
 
-def test_a_link_is_written_through(tmp_path: Path) -> None:
-    link = tmp_path / "stdout"
-    link.symlink_to(tmp_path / "target.json")
+def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    """A checkout may hold a link that leads to a file of the user's."""
+    target, link = tmp_path / "target", tmp_path / "report.json"
+    target.write_text("precious")
+    link.symlink_to(target)
     record.write(sample_run.done(), link)
-    assert link.is_symlink()
-    validate(json.loads((tmp_path / "target.json").read_text()))
+    assert target.read_text() == "precious"
+    assert not link.is_symlink()
+    validate(json.loads(link.read_text()))

@@ -40,8 +40,8 @@ class Local(Provider):
         raise NoIdentityProvider(
             self._why(),
             facts={"looked_for": [GitHub.name, GitLab.name, Google.name]},
-            hint="To rehearse here, add --dry-run. To publish, run this as a step of your CI: "
-            "README.md has the lines to copy.",
+            hint="To rehearse here, add --dry-run. To publish, run this as a step of a CI "
+            "job that may ask for ID tokens.",
         )
 
     def _why(self) -> str:

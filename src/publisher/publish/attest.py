@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from publisher.errors import AttestationInvalid, CertificateRefused, LogFailed
-from publisher.http import Http, answer_in
+from publisher.http import Http, answer_in, carries_secrets
 from publisher.models import Attested, Dist, Secret
 from publisher.transport import LOST, explain
 from publisher.verify.core import Unproven, Verifier
@@ -40,6 +40,11 @@ def certify(http: Http, trusted: ClientTrustConfig, token: Secret) -> Signer:
 
     config = trusted.signing_config
     fulcio = config.get_fulcio()
+    if not carries_secrets(fulcio.url):
+        raise CertificateRefused(
+            "the certificate authority is not reached over https, so it gets no ID token",
+            facts={"authority": fulcio.url},
+        )
     fulcio.session.close()
     fulcio.session = http.session(fulcio.url)
     context = SigningContext(

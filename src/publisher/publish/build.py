@@ -44,8 +44,8 @@ _KEPT = (
     "PIP_", "UV_INDEX", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX", "UV_FIND_LINKS",
 )  # fmt: skip
 _SECRET_WORD = re.compile(
-    r"(AUTH|CREDS|JWT|KEYS?|PASS|PASSPHRASE|PAT|PRIVATE"
-    r"|\w*(APIKEY|CREDENTIALS?|PASSWD|PASSWORDS?|SECRETS?|TOKENS?))"
+    r"(AUTH|CREDS|JWT|KEYS?|PASS|PASSPHRASE|PAT|PRIVATE|SSHPASS"
+    r"|\w*(ACCESSKEY|APIKEY|SECRETKEY|CREDENTIALS?|PASSWD|PASSWORDS?|SECRETS?|TOKENS?))\d*"
 )
 _USERINFO = re.compile(r"(://)[^/\s@]+@")
 
@@ -61,8 +61,9 @@ def clean_environment(env: Mapping[str, str]) -> dict[str, str]:
        could change later steps, and Azure's ``IDENTITY_HEADER``.
     3. Kept by prefix: ``SETUPTOOLS_SCM_*``.
     4. Dropped when a word of the name (between underscores) is AUTH, CREDS, JWT, KEY(S), PASS,
-       PASSPHRASE, PAT or PRIVATE, or ends in APIKEY, CREDENTIAL(S), PASSWD, PASSWORD(S),
-       SECRET(S) or TOKEN(S). ``KEYBOARD`` and ``TOKENIZERS_PARALLELISM`` stay.
+       PASSPHRASE, PAT, PRIVATE or SSHPASS, or ends in ACCESSKEY, APIKEY, SECRETKEY,
+       CREDENTIAL(S), PASSWD, PASSWORD(S), SECRET(S) or TOKEN(S), digits aside. ``KEYBOARD`` and
+       ``TOKENIZERS_PARALLELISM`` stay.
     5. Kept by prefix: what the installer of the build's requirements reads (``PIP_*``,
        ``UV_INDEX*``, ``UV_DEFAULT_INDEX``, ``UV_EXTRA_INDEX*``, ``UV_FIND_LINKS``), *with* a
        user and password in the URL of a private index: without it nothing could be installed.

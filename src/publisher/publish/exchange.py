@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from publisher.errors import AudienceMismatch, IndexAnswerMalformed, IndexUnreachable, MintRefused
 from publisher.http import Answer, Http, NetworkError
 from publisher.models import Identity, Secret, UploadToken
 from publisher.world import Index
 
+LATEST = 253402300799  # the last second of the year 9999
 HINTS = {
     "invalid-publisher": "No trusted publisher of the index matches this job. Register exactly "
     "these values in the project's publishing settings on the index",
@@ -39,20 +41,23 @@ def confirm_audience(http: Http, index: Index) -> None:
         )
 
 
-def mint(http: Http, index: Index, token: Secret, identity: Identity) -> UploadToken:
+def mint(http: Http, index: Index, id_token: Secret, identity: Identity) -> UploadToken:
     """Exchange a fresh ID token. Sent once: an ID token whose answer was lost is used up.
 
     Raises:
         IndexUnreachable, IndexAnswerMalformed: No usable answer.
         MintRefused: The index said no.
     """
-    answer = _reach(index, lambda: http.post_json(index.mint_url(), {"token": token}))
+    answer = _reach(index, lambda: http.post_json(index.mint_url(), {"token": id_token}))
     show = not 200 <= answer.status < 300  # what says yes may hold a token
     body = _object(answer, "token", show=show) if answer.status in {200, 422} else {}
     if answer.status == 200:
         minted, expires = body.get("token"), body.get("expires")
-        if isinstance(minted, str) and isinstance(expires, int) and body.get("success") is True:
-            return UploadToken(Secret(minted), expires)
+        if isinstance(minted, str):
+            token = UploadToken(Secret(minted), 0)
+            if isinstance(expires, int | float) and body.get("success") is True:
+                return replace(token, expires=int(max(0, min(expires, LATEST))))
+            burn(http, index, token)  # the rest makes no sense, but this may be one
     errors = body.get("errors")
     if isinstance(errors, list) and errors and isinstance(errors[0], dict):
         raise _refused(index, errors[0], identity)
@@ -84,7 +89,8 @@ def _refused(index: Index, error: Mapping[str, object], identity: Identity) -> M
 def burn(http: Http, index: Index, token: UploadToken) -> bool:
     """Give the upload token back; ``False`` if the index did not confirm that it is dead."""
     try:
-        return http.post_json(index.burn_url(), {"token": token.secret}).status == 202
+        answer = http.post_json(index.burn_url(), {"token": token.secret}, retry=True)
+        return answer.status == 202
     except NetworkError:
         return False
 

@@ -49,7 +49,7 @@ def _ask(provider: Provider, audience: str) -> Secret:
         except ambient_id.GitHubOidcPermissionCredentialError as error:
             raise MissingPermission(str(error)) from error
         except (ambient_id.IdentityError, HTTPError, ValueError) as error:
-            reason = str(error)
+            reason = str(error).partition(", body=")[0]  # the answer may hold a token
             continue
         if token:
             return Secret(token)

@@ -103,6 +103,8 @@ def _invalid(raw: RawMetadata, *, newer: bool) -> list[str]:
             for error in group.exceptions
             if not (newer and isinstance(error, Invalid) and error.field == "metadata-version")
         )
+    except RecursionError:
+        return ["a field is nested too deep"]
     return []
 
 
@@ -115,7 +117,7 @@ def _urls(raw: RawMetadata) -> Iterator[str]:
     for text in dependencies:
         try:
             direct = Requirement(text).url
-        except InvalidRequirement:
+        except (InvalidRequirement, RecursionError):
             continue  # packaging has said so
         if direct:
             yield f"can't have a direct dependency: {text!r}"

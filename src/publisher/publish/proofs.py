@@ -49,8 +49,10 @@ class Proofs:
         Raises:
             ExistingAttestationRefused: One can't be used.
         """
-        if self.modes == {"off"}:
+        if self.modes == {"off"} or not todo:
             return
+        if "required" in self.modes:
+            _ = self.verifier  # a trust root that can't be had shows before the index is asked
         found = existing.beside(todo)
         if found and not self.world.foreign_proofs:
             what = "attestations beside the dists are left out: they can't verify in this world"

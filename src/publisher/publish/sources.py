@@ -109,7 +109,7 @@ def is_project(folder: Path) -> bool:
         tables = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return False
-    except ValueError:
+    except (ValueError, RecursionError):
         return True  # building it says what is wrong
     return "project" in tables or "build-system" in tables
 
@@ -118,7 +118,7 @@ def declared(folder: Path) -> tuple[str | None, str | None]:
     """Name and version that pyproject.toml states (PEP 621); ``None`` where it leaves it open."""
     try:
         project = tomllib.loads((folder / "pyproject.toml").read_text("utf-8")).get("project", {})
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None, None
     if not isinstance(project, dict):
         return None, None

@@ -122,7 +122,7 @@ def said(answer: Answer) -> str:
     except ValueError:
         message = None
     if not isinstance(message, str):
-        text = answer.body[:200_000].decode("utf-8", "replace")
+        text = answer.body[:20_000].decode("utf-8", "replace")
         text = re.sub(r"(?s)<(script|style|title).*?</\1>|<[^>]+>", " ", text)
         message = " ".join(html.unescape(text).split())
     return message[:600] or f"{answer.status} {answer.reason}"

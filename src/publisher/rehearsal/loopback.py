@@ -44,7 +44,7 @@ def check_all(value: object) -> None:
         SandboxNotLoopback: One of them names another host.
     """
     for text in _strings(value):
-        if text.lower().startswith(("http:", "https:")):
+        if text.strip().lower().startswith(("http:", "https:")):
             check(text)
 
 

@@ -63,7 +63,8 @@ def as_report(run: Run) -> dict[str, Any]:
 
 def as_json(run: Run) -> str:
     """``as_report`` as text, in ASCII: it fits every stream."""
-    return json.dumps(as_report(run), indent=2) + "\n"
+    text = json.dumps(as_report(run), indent=2) + "\n"
+    return text.replace("##[", "#\\u0023[")  # a CI's runner takes ##[ anywhere for an order
 
 
 def write(run: Run, path: Path) -> None:
@@ -76,7 +77,7 @@ def write(run: Run, path: Path) -> None:
     text = as_json(run)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_symlink() or (path.exists() and not path.is_file()):
+        if path.exists() and not path.is_file():
             path.write_text(text, "utf-8")  # renaming would replace /dev/stdout or a named pipe
         else:
             _replace(path, text)

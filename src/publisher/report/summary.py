@@ -16,7 +16,7 @@ ARRIVALS = {
     "verified": ", verified",
     "not-visible-yet": ", not visible yet",
     "unattested": ", without attestation",
-    "different": ", SHOWN WITH ANOTHER DIGEST",
+    "different": ", SHOWN WITH OTHER CONTENT OR PROOF",
     "not-checked": "",
 }
 AGAIN = (

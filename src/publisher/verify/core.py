@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sigstore.models import ClientTrustConfig
     from sigstore.verify.policy import VerificationPolicy
 
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 FULCIO_ARC = "1.3.6.1.4.1.57264.1."
 # Names of the extensions, from Fulcio's docs/oid-info.md; 23 and 24 exist since 2025 and 2026.
 CLAIMS = {
@@ -218,6 +219,8 @@ def _check_statement(payload: bytes, filename: str, sha256: str) -> str:
     from pypi_attestations import AttestationType
 
     statement = json.loads(payload)
+    if statement.get("_type") != STATEMENT_TYPE:
+        raise Unproven(f"it is no in-toto v1 statement: {statement.get('_type')!r}")
     subjects = statement.get("subject") or []
     if len(subjects) != 1:
         raise Unproven(f"the statement has {len(subjects)} subjects, not one")
@@ -229,7 +232,7 @@ def _check_statement(payload: bytes, filename: str, sha256: str) -> str:
     kind = statement.get("predicateType")
     if kind not in {known.value for known in AttestationType}:
         raise Unproven(f"its predicate type {kind!r} is not known")
-    if kind == AttestationType.PYPI_PUBLISH_V1 and statement.get("predicate"):
+    if kind == AttestationType.PYPI_PUBLISH_V1 and statement.get("predicate") not in (None, {}):
         raise Unproven("a publish attestation has no predicate, this one has")
     return str(kind)
 
