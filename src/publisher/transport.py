@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -113,14 +113,18 @@ class Patience(Retry):
         return None if pause is None else max(0.0, pause)
 
 
+def _chain(error: BaseException) -> Iterator[object]:
+    """An error and what it wraps, the innermost last; urllib3 wraps its errors several times."""
+    reason: object = error
+    while reason:
+        yield reason
+        inner = isinstance(reason, BaseException) and reason.args and reason.args[-1]
+        reason = getattr(reason, "reason", None) or inner
+
+
 def is_distrust(error: BaseException) -> bool:
     """Whether a certificate did not verify: a lost TLS connection is something else."""
-    reason: object = error
-    while isinstance(reason, BaseException):
-        if isinstance(reason, ssl.SSLCertVerificationError):
-            return True
-        reason = getattr(reason, "reason", None) or (reason.args[-1] if reason.args else None)
-    return False
+    return any(isinstance(reason, ssl.SSLCertVerificationError) for reason in _chain(error))
 
 
 class Adapter(HTTPAdapter):
@@ -149,13 +153,9 @@ class Adapter(HTTPAdapter):
 def explain(error: BaseException) -> str:
     """What a transport error means, for people."""
     reason: object = error
-    while isinstance(reason, BaseException):  # urllib3 wraps its errors several times
+    for reason in _chain(error):
         refused = isinstance(reason, urllib3.exceptions.NewConnectionError)  # a TimeoutError too
         if isinstance(reason, requests.Timeout | urllib3.exceptions.TimeoutError) and not refused:
             return "no answer in time"
-        inner = getattr(reason, "reason", None) or (reason.args[-1] if reason.args else None)
-        if not inner:
-            break
-        reason = inner
     what = "TLS could not be verified" if is_distrust(error) else "the connection failed"
     return f"{what}: {reason}"

@@ -111,11 +111,11 @@ def _swapped(*where: str | int) -> Callable[[dict[str, object]], dict[str, objec
     def spoil(bundle: dict[str, object]) -> dict[str, object]:
         value: object = bundle
         for step in where[:-1]:
-            value = value[step]  # type: ignore[index]
-        text = value[where[-1]]  # type: ignore[index]
+            value = value[step]  # type: ignore[index]  # JSON, as deep as the path
+        text = value[where[-1]]  # type: ignore[index]  # as above
         middle = len(text) // 2
         changed = "A" if text[middle] != "A" else "B"
-        value[where[-1]] = text[:middle] + changed + text[middle + 1 :]  # type: ignore[index]
+        value[where[-1]] = text[:middle] + changed + text[middle + 1 :]  # type: ignore[index]  # as above
         return bundle
 
     return spoil

@@ -196,6 +196,7 @@ def test_minting_is_never_repeated(
         say_json({"success": True, "token": SECRET, "errors": "x"}),
         say_json({"success": True, "token": SECRET, "errors": []}),
         say_json({"success": True, "token": SECRET, "errors": [SECRET]}),
+        say_json({"token": SECRET, "errors": [{"code": "x", "description": SECRET}]}),
         Say(200, f'{{"success": true, "token": "{SECRET}", "expires": 1'.encode()),
         Say(200, f'{{"success": true, "token": "{SECRET}"}} <!-- served by a proxy -->'.encode()),
         Say(200, f"<html>{SECRET}</html>".encode(), {"Content-Type": "text/html"}),

@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from contextlib import closing
 from email import policy
 from email.parser import BytesParser
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from publisher.publish.form import BLOCK, FileForm
+from publisher.publish.form import FileForm
 from publisher.rehearsal import multipart
+from publisher.transport import BLOCK
 from support.web import Web, say_json, serving
 
 FIELDS = (
@@ -109,7 +111,7 @@ def test_every_block_size_gives_the_same(tmp_path: Path) -> None:
         assert len(whole) == len(form)
         for size in (*range(1, 40), len(whole) - 1, len(whole), len(whole) + 1):
             form.seek(0)
-            blocks = list(iter(lambda size=size: form.read(size), b""))  # type: ignore[misc]
+            blocks = list(iter(partial(form.read, size), b""))
             assert b"".join(blocks) == whole
             assert max(map(len, blocks)) <= size
             assert form.read(size) == b""

@@ -203,6 +203,7 @@ def _tar(
 ) -> Callable[[Path, str], Path]:
     def make(folder: Path, project: str) -> Path:
         path = folder / name.replace("{n}", project)
+        # the types know each mode by itself only
         with tarfile.open(str(path), f"w:{mode}", format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]
             for member in [f"{project}-1.0/PKG-INFO", *members]:
                 info = tarfile.TarInfo(member)

@@ -58,7 +58,7 @@ def mint(http: Http, index: Index, id_token: Secret, identity: Identity) -> Uplo
             if isinstance(expires, int | float) and body.get("success") is True:
                 return replace(token, expires=int(max(0, min(expires, LATEST))))
             burn(http, index, token)  # the rest makes no sense, but this may be one
-    errors = body.get("errors")
+    errors = body.get("errors") if answer.status == 422 else None
     if isinstance(errors, list) and errors and isinstance(errors[0], dict):
         raise _refused(index, errors[0], identity)
     raise malformed(answer, "an upload token or an error", show=show)

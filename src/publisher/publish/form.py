@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import urllib3
 
-BLOCK = 1 << 20
+from publisher.transport import BLOCK
 
 
 class FileForm:

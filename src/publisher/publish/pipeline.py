@@ -16,7 +16,7 @@ from pathlib import Path
 
 from publisher.errors import PrivateRepoInPublicLog
 from publisher.http import Http
-from publisher.models import Dist, Identity, Planned, Secret, Target, UploadToken
+from publisher.models import Dist, Identity, Planned, Target, UploadToken
 from publisher.options import Options
 from publisher.providers.base import Provider
 from publisher.publish import (
@@ -176,7 +176,7 @@ class Release:
         return plans
 
     def _tell_plan(self, index: Index, planned: Sequence[Planned]) -> None:
-        target = next(t for t in self.record.run.targets if t.name == index.name)
+        target = self._target_of(index)
         if target.attestations == "off":
             what = f"no attestations for {index.name}: {target.why}"
             self.record.note(remark("attestations-off", what))
@@ -195,7 +195,8 @@ class Release:
         token = None
         try:
             with self.record.step("mint", f"trading the identity for a token of {index.name}"):
-                fresh = self._id_token(index.audience, who)
+                tokens, now = self.world.tokens, time.time()
+                fresh, _ = identity.fetch(tokens, index.audience, who.issuer, now=now)
                 token = exchange.mint(self.http, index, fresh, who)
             yield token
         finally:
@@ -209,15 +210,11 @@ class Release:
                 what = f"{index.name} did not confirm that the upload token is dead"
                 self.record.note(remark("token-not-burned", f"{what}; it dies at {expires}"))
 
-    def _id_token(self, audience: str, who: Identity) -> Secret:
-        token, _ = identity.fetch(self.world.tokens, audience, who.issuer, now=time.time())
-        return token
-
-    def _mode(self, index: Index) -> str:
-        return next(t.attestations for t in self.record.run.targets if t.name == index.name)
+    def _target_of(self, index: Index) -> Target:
+        return next(t for t in self.record.run.targets if t.name == index.name)
 
     def _upload(self, index: Index, token: UploadToken, todo: Sequence[Dist]) -> None:
-        attested = {} if self._mode(index) == "off" else self.record.run.attested
+        attested = {} if self._target_of(index).attestations == "off" else self.record.run.attested
         mark, jobs = self.record.marker(index.name), self.options.jobs
         total = sum(dist.size for dist in todo)
         with (
@@ -232,7 +229,7 @@ class Release:
             return
         attested = self.record.run.attested
         placed = self.record.run.placed[index.name]
-        mode = self._mode(index)
+        mode = self._target_of(index).attestations
         proofs = mode == "required" or (mode == "best-effort" and bool(attested))
         with self.record.step("arrival", f"looking at {index.name} as a consumer would"):
             say = self.record.reporter.say

@@ -83,9 +83,9 @@ class Proofs:
                 raise
             what = f"going on without attestations: {error.message}"
             self.record.note(remark("attestation-failed", what, reason=dict(error.facts)))
-        lack = {dist.filename for dist in lacking} if not made else set()
-        whole = {name: them for name, them in self._beside.items() if name not in lack}
-        self.record.run.attested = existing.together(whole, made)
+            bare = {dist.filename for dist in lacking}  # an index wants no SLSA proof alone
+            self._beside = {name: them for name, them in self._beside.items() if name not in bare}
+        self.record.run.attested = existing.together(self._beside, made)
 
     def _sign(self, who: Identity, lacking: Sequence[Dist]) -> Sequence[tuple[Dist, str]]:
         with self.record.step("sign", "one certificate for this run, one log entry per file"):

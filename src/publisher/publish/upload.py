@@ -103,13 +103,14 @@ def in_order(dists: Iterable[Dist]) -> tuple[Sequence[Dist], Sequence[Dist]]:
 
 
 def _refused(index: Index, dist: Dist, answer: Answer) -> UploadRefused:
+    reason = said(answer)
     return UploadRefused(
-        f"{index.name} refuses {dist.filename}: {said(answer)}",
+        f"{index.name} refuses {dist.filename}: {reason}",
         facts={
             "index": index.name,
             "file": dist.filename,
             "status": answer.status,
-            "answer": said(answer),
+            "answer": reason,
         },
         hint="Files uploaded before stay; after mending, run the same command again.",
     )

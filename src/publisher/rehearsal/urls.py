@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import rfc3986  # type: ignore[import-untyped]
-from rfc3986.exceptions import ValidationError  # type: ignore[import-untyped]
-from rfc3986.validators import Validator  # type: ignore[import-untyped]
+import rfc3986  # type: ignore[import-untyped]  # comes with twine, has no types
+from rfc3986.exceptions import ValidationError  # type: ignore[import-untyped]  # as above
+from rfc3986.validators import Validator  # type: ignore[import-untyped]  # as above
 
 from publisher import world
 from publisher.rehearsal.publishers import TrustedPublisher
