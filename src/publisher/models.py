@@ -1,4 +1,4 @@
-"""Frozen values that travel between the steps. A leaf: it imports nothing of ours."""
+"""Frozen values that travel between the steps. Beside ``outlook``, a leaf."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, NoReturn, Protocol
+
+from publisher.outlook import Review
 
 Severity = Literal["critical", "error", "warning", "note"]
 AttestationMode = Literal["required", "best-effort", "off"]
@@ -140,6 +142,18 @@ class Planned:
 
 
 @dataclass(frozen=True)
+class Plan:
+    """What is left to do on one index; ``new_projects`` are those that it does not know."""
+
+    files: tuple[Planned, ...]
+    new_projects: tuple[str, ...] = ()
+
+    def of(self, state: str) -> list[Dist]:
+        """The dists in that state."""
+        return [planned.dist for planned in self.files if planned.state == state]
+
+
+@dataclass(frozen=True)
 class Certificate:
     """What a signing certificate says; ``claims`` by Fulcio's names, times in ISO 8601 UTC."""
 
@@ -185,11 +199,23 @@ class Placed:
 
 
 @dataclass(frozen=True)
+class Account:
+    """A user of an index, and a password or API token that outlives the run."""
+
+    user: str
+    password: Secret
+
+
+@dataclass(frozen=True)
 class UploadToken:
-    """An index's short-lived API token; ``expires`` in seconds since the epoch."""
+    """An index's short-lived API token; ``expires`` in seconds since the epoch.
+
+    Or, where there is no trusted publishing, the password of ``user``, which never expires.
+    """
 
     secret: Secret
     expires: int
+    user: str = "__token__"
 
 
 class Mark(Protocol):
@@ -231,6 +257,7 @@ class Run:
     provider: str
     rehearsal: bool
     started: datetime
+    command: str = "publish"
     finished: datetime | None = None
     exit_code: int = 0
     tag: str | None = None
@@ -239,6 +266,7 @@ class Run:
     dists: tuple[Dist, ...] = ()
     attested: Mapping[str, tuple[Attested, ...]] = field(default_factory=dict)
     placed: dict[str, dict[str, Placed]] = field(default_factory=dict)
+    review: Review | None = None
     steps: list[Step] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from publisher import git
 from publisher.errors import (
     NotAttestable,
     PublisherError,
@@ -72,6 +74,8 @@ class Provider(ABC):
     """Claims without which the index mints nothing, in the order in which it asks for them."""
     certified: ClassVar[tuple[str, ...]] = ()
     """Claims without which Fulcio gives no certificate."""
+    parameters: ClassVar[Mapping[str, str]] = {}
+    """The labels of the index's form, and the parameters of its address that fill it in."""
     visibility: ClassVar[tuple[str, str]] = ("", "")
     """The claims that say whether the source is public, and what it is called."""
 
@@ -228,6 +232,14 @@ class Provider(ABC):
     @abstractmethod
     def sample(self) -> Claims:
         """Claims from the job's plain variables; outside a job from the git checkout."""
+
+    def _checkout(self, forge: str, owner: str) -> str:
+        """The project's path at ``forge``, or one of ``owner`` named after its folder."""
+        host, path = git.remote(self.folder, env=self.env)
+        if host == forge and (forge != "github.com" or path.count("/") == 1):
+            return path
+        folder = re.sub(r"[^A-Za-z0-9._-]+", "-", self.folder.resolve().name)
+        return f"{owner}/{folder or 'project'}"
 
     def understudy(self) -> Provider:
         """Who plays this provider's part in a rehearsal; itself, if it can."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 from publisher import git
 from publisher.errors import (
@@ -27,9 +28,6 @@ from publisher.providers.base import (
     policy_refusals,
 )
 
-ORIGIN = re.compile(
-    r"(?:\w+://)?(?:[^@/]+@)?([\w.-]+)(?::\d+/|[:/]+)((?:[\w.-]+/)+[\w.-]+?)(?:\.git)?/?"
-)
 WORKFLOW = re.compile(r"([^/@]+\.ya?ml)@")
 ENTERPRISE_ISSUER = re.compile(
     r"https://(token\.actions\.githubusercontent\.com/.+|token\.actions\.[^/]+\.ghe\.com"
@@ -98,6 +96,12 @@ class GitHub(Provider):
         *("repository_owner_id", "workflow_ref", "workflow_sha", "run_id", "run_attempt"),
         "repository_visibility",
     )
+    parameters: ClassVar[Mapping[str, str]] = {
+        "Owner": "owner",
+        "Repository name": "repository",
+        "Workflow name": "workflow_filename",
+        "Environment name": "environment",
+    }
     visibility = ("repository_visibility", "repository")
 
     @classmethod
@@ -244,7 +248,7 @@ class GitHub(Provider):
     def sample(self) -> Claims:
         """The job's own variables; outside a job the git checkout, with invented numbers."""
         env = self.env
-        repository = env.get("GITHUB_REPOSITORY") or checkout(self, "github.com", "octo-org")
+        repository = env.get("GITHUB_REPOSITORY") or self._checkout("github.com", "octo-org")
         owner, _, name = repository.partition("/")
         sha = env.get("GITHUB_SHA") or git.head(self.folder, env=env) or "0" * 40
         ref = env.get("GITHUB_REF") or "refs/heads/main"
@@ -278,18 +282,3 @@ class GitHub(Provider):
             "actor": env.get("GITHUB_ACTOR") or owner,
             "actor_id": env.get("GITHUB_ACTOR_ID") or owner_id,
         }
-
-
-def remote(provider: Provider) -> tuple[str, str]:
-    """Host and path that the project's git remote names; empty if there is none."""
-    found = ORIGIN.fullmatch(git.origin(provider.folder, env=provider.env) or "")
-    return (found[1], found[2]) if found else ("", "")
-
-
-def checkout(provider: Provider, forge: str, owner: str) -> str:
-    """The project's path at ``forge``, or one of ``owner`` named after its folder."""
-    host, path = remote(provider)
-    if host == forge and (forge != "github.com" or path.count("/") == 1):
-        return path
-    folder = re.sub(r"[^A-Za-z0-9._-]+", "-", provider.folder.resolve().name)
-    return f"{owner}/{folder or 'project'}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 from publisher import git
 from publisher.errors import MintRefused, PublisherError, TokenUnexpected
@@ -19,7 +20,6 @@ from publisher.providers.base import (
     Support,
     policy_refusals,
 )
-from publisher.providers.github import checkout
 
 VARIABLE = re.compile(r"(.+)_ID_TOKEN(?:_(\d+))?")
 CONFIG = re.compile(r"//(.+\.ya?ml)@")
@@ -71,6 +71,12 @@ class GitLab(Provider):
         *("runner_environment", "project_id", "namespace_path", "namespace_id"),
         *("pipeline_source", "job_id", "project_visibility"),
     )
+    parameters: ClassVar[Mapping[str, str]] = {
+        "Namespace": "namespace",
+        "Project name": "project",
+        "Top-level pipeline file path": "workflow_filepath",
+        "Environment name": "environment",
+    }
     visibility = ("project_visibility", "project_path")  # "internal" is not public
 
     @property
@@ -203,7 +209,7 @@ class GitLab(Provider):
     def sample(self) -> Claims:
         """The job's own variables; outside a job the git checkout, with invented numbers."""
         env, host = self.env, self.issuer.partition("://")[2]
-        path = env.get("CI_PROJECT_PATH") or checkout(self, "gitlab.com", "my-group")
+        path = env.get("CI_PROJECT_PATH") or self._checkout("gitlab.com", "my-group")
         sha = env.get("CI_COMMIT_SHA") or git.head(self.folder, env=env) or "0" * 40
         ref = env.get("CI_COMMIT_REF_NAME") or "main"
         kind = "tag" if env.get("CI_COMMIT_TAG") else "branch"

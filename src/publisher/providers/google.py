@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from publisher.errors import PublisherError, TokenRequestFailed, TokenUnexpected
 from publisher.providers.base import Claims, Provider, Registered, Support
@@ -59,6 +60,7 @@ class Google(Provider):
     name = "google"
     title = "a Google Cloud service account"
     public_issuer = "https://accounts.google.com"
+    parameters: ClassVar[Mapping[str, str]] = {"Email": "email", "Subject": "sub"}
     minted = ("email", "email_verified")
     certified = ("sub", "email", "email_verified")
     product = Path("/sys/class/dmi/id/product_name")

@@ -61,7 +61,7 @@ class Upload:
     def _send(self, dist: Dist) -> None:
         try:
             answer = self._post(dist)
-            if answer.status != 200:
+            if answer.status != 200 and (self.index.known or answer.status != 201):
                 raise _refused(self.index, dist, answer)
         except UploadError as error:
             self.mark(dist, status="failed", error=error.message)
@@ -80,7 +80,7 @@ class Upload:
             fields = (*fields, ("attestations", f"[{texts}]"))
         with closing(FileForm(fields, "content", dist.path, dist.size, self.tick)) as form:
             try:
-                return self.http.post_stream(self.index.upload_url, form, self.token.secret)
+                return self.http.post_stream(self.index.upload_url, form, self.token)
             except (NetworkError, OSError) as error:
                 reason = getattr(error, "reason", str(error))
                 raise UploadFailed(

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from publisher.models import Dist, Placed, Run
-from publisher.report.text import flat, several, size
+from publisher.report import doctor
+from publisher.report.text import flat, several, size, table
 
 Line = tuple[str, str]
 """A line and its style."""
@@ -19,6 +20,7 @@ ARRIVALS = {
     "different": ", SHOWN WITH OTHER CONTENT OR PROOF",
     "not-checked": "",
 }
+MADE = {"build": "Built", "attest": "Attested"}
 AGAIN = (
     "Run the same command again: files that are there are recognised by their digest and skipped."
 )
@@ -31,6 +33,9 @@ def summary(run: Run, links: Sequence[str] = ()) -> Iterator[Line]:
         run: What happened.
         links: The pages of the releases, for people.
     """
+    if run.review:
+        yield from doctor.lines(run)
+        return
     for release in releases(run):
         yield "", ""
         yield " ".join(release) + (f", tag {flat(run.tag)}" if run.tag else ""), "bold"
@@ -49,6 +54,12 @@ def summary(run: Run, links: Sequence[str] = ()) -> Iterator[Line]:
 
 def last_word(run: Run) -> Line:
     """The last line of the output: what was published, however the run ended."""
+    if run.review:
+        return doctor.last_word(run)
+    if run.command in MADE and not run.exit_code:
+        names = ", ".join(" ".join(release) for release in releases(run))
+        note = " IN A REHEARSAL: THE ATTESTATIONS ARE WORTH NOTHING" if run.rehearsal else ""
+        return f"{MADE[run.command]} {names}{note}.", "bold green"
     if run.rehearsal:
         return f"REHEARSAL: NOTHING WAS PUBLISHED. {_how_it_went(run).upper()}", "bold magenta"
     if run.exit_code == 0:
@@ -84,10 +95,7 @@ def _table(run: Run, dists: list[Dist]) -> Iterator[Line]:
                 ", ".join(str(one.log_index) for one in attested) or "-",
             ]
         )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        yield f"  {'  '.join(cells)}".rstrip(), "dim" if row is rows[0] else ""
+    yield from table(rows)
 
 
 def _fate(place: Placed) -> str:
@@ -124,7 +132,7 @@ def _next(run: Run) -> Iterator[str]:
         not run.rehearsal and any(place.status == "uploaded" for place in places) and run.exit_code
     ):
         yield AGAIN
-    elif run.rehearsal and not run.exit_code and run.identity:
+    elif run.rehearsal and not run.exit_code and run.identity and run.targets:
         fields = "; ".join(f"{k}: {flat(v or '(empty)')}" for k, v in run.identity.register.items())
         where = " and ".join(target.name for target in run.targets)
         yield f"To publish for real, register this trusted publisher on {where}: {fields}."

@@ -6,6 +6,7 @@ import json
 import re
 import textwrap
 import unicodedata
+from collections.abc import Iterator, Sequence
 
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 # GitHub's runner takes a line for a command when `::` leads it (after trimming, and ignoring
@@ -82,6 +83,14 @@ def size(count: int) -> str:
 def several(count: int, noun: str) -> str:
     """``1 file``, ``2 files``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def table(rows: Sequence[Sequence[str]]) -> Iterator[tuple[str, str]]:
+    """The lines of a table and their styles; the first row is its head."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield f"  {'  '.join(cells)}".rstrip(), "dim" if row is rows[0] else ""
 
 
 def _visible(char: str) -> str:
