@@ -121,9 +121,9 @@ class Preparation(ABC):
             who = identity.probe(self.world.tokens, self.provider, first, now=now, also=also)
             self.record.run.identity = who
             self.record.reporter.say(f"this run is {who.label}; {who.issuer} vouches for it")
+            self._judge(who, minting=minting, attesting=attesting)
             for index in minting:
                 exchange.confirm_audience(self.http, index)
-            self._judge(who, minting=minting, attesting=attesting)
         return who
 
     def _judge(self, who: Identity, *, minting: Sequence[Index], attesting: bool) -> None:
