@@ -36,6 +36,8 @@ HELPERS = " ".join(
         "simple",
         "difference",
         "recorder",
+        "refusals",
+        "rejections",
         "contract",
         "existing",
     )
@@ -51,6 +53,7 @@ MAY = {
     "settings": "errors options rows usage",
     "providers.base": LEAVES,
     "providers providers.*": f"{LEAVES} git http providers.*",
+    "publish.refusals publish.rejections": "models publish.refusals",
     HELPERS: f"{TOOLS} {HELPERS} verify.core",
     "publish.pipeline publish.proofs": f"{TOOLS} options providers.base verify.core publish.*",
     "publish.*": f"{TOOLS} {HELPERS} providers.base verify.core",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 from publisher.errors import NoIdentityProvider
 from publisher.providers.base import Claims, Provider, Registered, Support
@@ -25,6 +25,11 @@ class ActiveState(Provider):
     title = "the ActiveState Platform"
     public_issuer = "https://platform.activestate.com/api/v1/oauth/oidc"
     minted = ("sub", "organization", "project", "actor_id", "builder")
+    compared: ClassVar[Mapping[str, str]] = {
+        "Organization": "organization",
+        "ActiveState Project name": "project",
+        "Actor Username": "actor_id",
+    }
 
     @classmethod
     def detects(cls, _env: Mapping[str, str]) -> bool:

@@ -8,11 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from publisher.errors import (
-    NotAttestable,
-    PublisherError,
-    TokenUnexpected,
-)
+from publisher.errors import MintRefused, NotAttestable, PublisherError, TokenUnexpected
 from publisher.models import Persona, Secret
 
 ISSUED = frozenset({"aud", "iat", "nbf", "exp", "jti"})
@@ -22,6 +18,7 @@ NO_ISSUER = "unknown trusted publishing issuer"
 SEVERAL_AUDIENCES = """\
 The token's aud is a list. The index takes tokens for one audience, written as one string; a list
 of one element is refused as well."""
+UNNAMED = "If an environment is registered, the job must name it:"
 
 Claims = Mapping[str, object]
 Registered = Mapping[str, str | None]
@@ -74,6 +71,10 @@ class Provider(ABC):
     """Claims without which Fulcio gives no certificate."""
     visibility: ClassVar[tuple[str, str]] = ("", "")
     """The claims that say whether the source is public, and what it is called."""
+    compared: ClassVar[Mapping[str, str]] = {}
+    """For each label of ``register``, the claim that the index compares the field with."""
+    job: ClassVar[tuple[str, ...]] = ()
+    """Where in this CI's YAML a job may name its environment, line by line."""
 
     def __init__(self, env: Mapping[str, str], folder: Path, claims: Claims | None = None) -> None:
         self.env, self.folder, self.claims = env, folder, claims
@@ -240,8 +241,25 @@ class Provider(ABC):
         return None
 
     def hint(self, error: PublisherError) -> str:
-        """The next step in this CI's own words; the error's own hint by default."""
+        """The next step in this CI's own words; by default what the error itself knows."""
+        claims = error.facts.get("claims")
+        if isinstance(error, MintRefused) and isinstance(claims, Mapping):
+            more = self._mend(claims, str(error.facts["description"]))
+            return "\n\n".join(filter(None, (error.hint, more)))
         return error.hint
+
+    def _mend(self, claims: Claims, refusal: str) -> str:
+        """What else may help where the index found no publisher for these claims."""
+        if "no corresponding publisher" not in refusal:
+            return ""
+        remedy, _ = self._remedy(claims, refusal)
+        unnamed = self.job and "matching claims" in refusal and not claims.get("environment")
+        return remedy or (self._environment() if unnamed else "")
+
+    def _environment(self) -> str:
+        lines = [f"    {'  ' * depth}{line}" for depth, line in enumerate(self.job)]
+        named = f"    {'  ' * len(lines)}environment: release    # add the registered name"
+        return "\n".join((UNNAMED, "", *lines, named))
 
 
 def policy_refusals(

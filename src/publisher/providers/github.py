@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 from publisher import git
 from publisher.errors import (
@@ -19,13 +20,7 @@ from publisher.errors import (
     TokenUnexpected,
 )
 from publisher.http import carries_secrets
-from publisher.providers.base import (
-    Claims,
-    Provider,
-    Registered,
-    Support,
-    policy_refusals,
-)
+from publisher.providers.base import Claims, Provider, Registered, Support, policy_refusals
 
 ORIGIN = re.compile(
     r"(?:\w+://)?(?:[^@/]+@)?([\w.-]+)(?::\d+/|[:/]+)((?:[\w.-]+/)+[\w.-]+?)(?:\.git)?/?"
@@ -99,6 +94,13 @@ class GitHub(Provider):
         "repository_visibility",
     )
     visibility = ("repository_visibility", "repository")
+    compared: ClassVar[Mapping[str, str]] = {
+        "Owner": "repository_owner",
+        "Repository name": "repository",
+        "Workflow name": "job_workflow_ref",
+        "Environment name": "environment",
+    }
+    job = ("jobs:", "publish:")
 
     @classmethod
     def detects(cls, env: Mapping[str, str]) -> bool:
@@ -239,7 +241,7 @@ class GitHub(Provider):
             return f"{error.hint}\n\n{FORK}"
         if isinstance(error, TokenUnexpected) and "iss is" in str(error.facts.get("problems")):
             return ENTERPRISE
-        return error.hint
+        return super().hint(error)
 
     def sample(self) -> Claims:
         """The job's own variables; outside a job the git checkout, with invented numbers."""

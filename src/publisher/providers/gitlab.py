@@ -8,17 +8,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 from publisher import git
 from publisher.errors import MintRefused, PublisherError, TokenUnexpected
 from publisher.models import Secret
-from publisher.providers.base import (
-    Claims,
-    Provider,
-    Registered,
-    Support,
-    policy_refusals,
-)
+from publisher.providers.base import Claims, Provider, Registered, Support, policy_refusals
 from publisher.providers.github import checkout
 
 VARIABLE = re.compile(r"(.+)_ID_TOKEN(?:_(\d+))?")
@@ -72,6 +67,13 @@ class GitLab(Provider):
         *("pipeline_source", "job_id", "project_visibility"),
     )
     visibility = ("project_visibility", "project_path")  # "internal" is not public
+    compared: ClassVar[Mapping[str, str]] = {
+        "Namespace": "project_path",
+        "Project name": "project_path",
+        "Top-level pipeline file path": "ci_config_ref_uri",
+        "Environment name": "environment",
+    }
+    job = ("publish:",)
 
     @property
     def issuer(self) -> str:
@@ -198,7 +200,7 @@ class GitLab(Provider):
         if isinstance(seen, Mapping):
             audience = str(facts["audience"])
             return _more(audience) if audience in seen.values() else _change(audience, seen)
-        return error.hint
+        return super().hint(error)
 
     def sample(self) -> Claims:
         """The job's own variables; outside a job the git checkout, with invented numbers."""

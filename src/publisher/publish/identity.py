@@ -173,4 +173,5 @@ def probe(
         claims=claims,
         publisher=provider.publisher(claims),
         register=provider.register(claims),
+        compared=provider.compared,
     )

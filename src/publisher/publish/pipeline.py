@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from publisher.publish import (
     exchange,
     identity,
     plan,
+    refusals,
     sources,
 )
 from publisher.publish.proofs import Proofs
@@ -99,7 +100,7 @@ class Release:
             self.record.run.identity = who
             self.record.reporter.say(f"this run is {who.label}; {who.issuer} vouches for it")
             for index in self.world.indexes:
-                exchange.confirm_audience(self.http, index)
+                exchange.confirm_audience(self.http, index, who)
             self._judge(who, attesting=attesting)
         return who
 
@@ -109,7 +110,10 @@ class Release:
             self.record.note(remark("default-service-account", warning))
         minted = self.provider.mint_verdict(who.claims)
         if not minted.accepted:
-            raise minted.error(register=dict(who.register))
+            index = self.world.indexes[0].name
+            told = refusals.explain(str(minted.code), minted.why, index, who)
+            minted = replace(minted, hint=minted.hint or told.hint)
+            raise minted.error(register=dict(who.register), **told.facts)
         if not attesting:
             return
         attested = self.provider.attest_verdict(who.claims)
