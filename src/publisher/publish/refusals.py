@@ -249,7 +249,7 @@ def _fields(who: Identity, first: str) -> tuple[Mapping[str, object], ...]:
 def _table(fields: tuple[Mapping[str, object], ...]) -> list[str]:
     rows = [FIELDS]
     for one in fields:
-        claimed = "not in the token" if one["claimed"] is None else f"= {one['claimed']}"
+        claimed = "is not in the token" if one["claimed"] is None else f"= {one['claimed']}"
         value = str(one["value"] or "(leave empty)")
         rows.append((str(one["field"]), value, f"{one['claim']} {claimed}".strip()))
     wide = [max(len(row[column]) for row in rows) for column in (0, 1)]
