@@ -36,6 +36,8 @@ HELPERS = " ".join(
         "simple",
         "difference",
         "recorder",
+        "refusals",
+        "rejections",
         "contract",
         "existing",
     )
@@ -51,11 +53,13 @@ MAY = {
     "options": "models rows",
     "usage": "errors options rows",
     "settings": "errors models options rows usage",
-    "providers.base": f"{LEAVES} git",
+    "providers.verdicts": LEAVES,
+    "providers.base": f"{LEAVES} git providers.verdicts",
     "providers providers.*": f"{LEAVES} git http providers.*",
+    "publish.refusals publish.rejections": "models publish.refusals",
     HELPERS: f"{TOOLS} {HELPERS} verify.core",
-    COMPOSERS: f"{TOOLS} options providers.base verify.core publish.*",
-    "publish.*": f"{TOOLS} {HELPERS} providers.base verify.core",
+    COMPOSERS: f"{TOOLS} options providers.base providers.verdicts verify.core publish.*",
+    "publish.*": f"{TOOLS} {HELPERS} providers.base providers.verdicts verify.core",
     "verify.*": f"{TOOLS} verify.*",
     "report.*": f"{LEAVES} files report.*",
     "rehearsal": "rehearsal.client",
@@ -95,7 +99,7 @@ POWERS = {
 PURE = (
     "re.compile frozenset tuple float dict.fromkeys TypeVar Path Version timedelta HTTPStatus "
     "threading.Lock ipaddress.ip_network x509.ObjectIdentifier functools.lru_cache dataclass "
-    "field option Row Placed Kind _same _by_environment"
+    "field option Row Field Placed Kind _same _by_environment"
 )
 DECORATORS = (
     "dataclass property classmethod staticmethod abstractmethod contextmanager cache "
@@ -224,9 +228,11 @@ def sizes_stay_small(source: Source) -> Violations:
 
 
 def providers_are_listed(source: Source) -> Violations:
-    listed = {provider.__module__ for provider in PROVIDERS} | {"publisher.providers.base"}
-    if source.name.startswith("providers.") and f"publisher.{source.name}" not in listed:
-        yield 1, "no class of it is in providers.PROVIDERS"
+    listed = {provider.__module__ for provider in PROVIDERS}
+    for node in source.tree.body:
+        bases = [ast.unparse(base) for base in getattr(node, "bases", ())]
+        if "Provider" in bases and f"publisher.{source.name}" not in listed:
+            yield node.lineno, "it is not in providers.PROVIDERS"
 
 
 def steps_do_not_know(source: Source) -> Violations:

@@ -85,7 +85,8 @@ class Identity:
     """Who this run is, read from an ID token whose claims were checked locally.
 
     ``publisher`` is the PEP 740 publisher object (``kind``, ``repository``, ...); ``register``
-    holds the values as they are typed into the index's form for a trusted publisher.
+    holds the values as they are typed into the index's form for a trusted publisher, and
+    ``compared`` the claim that the index compares each of them with.
     """
 
     provider: str
@@ -93,6 +94,7 @@ class Identity:
     claims: Mapping[str, object]
     publisher: Mapping[str, str | None]
     register: Mapping[str, str]
+    compared: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:

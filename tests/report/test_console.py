@@ -160,6 +160,20 @@ def test_long_text_is_wrapped_and_long_facts_are_cut() -> None:
     assert "x" * 450 in verbose.text
 
 
+def test_what_the_hint_spells_out_is_shown_once() -> None:
+    told: list[object] = [["rename it", "a"], [{"field": "a", "claimed": None}], {"a": "b"}]
+    for value in told:
+        finding = Finding("x", "error", "no", {"seen": value, "index": "a"}, "rename it: a b")
+        for verbosity, shown in ((0, False), (1, True)):
+            heard = Heard(verbosity=verbosity)
+            heard.console.finding(finding)
+            assert ("  seen: " in heard.text) is shown
+            assert "  index: a\n" in heard.text  # a single word is no repetition
+    heard = Heard()
+    heard.console.finding(Finding("x", "error", "no", {"seen": {"a": "c"}}, "rename it: a b"))
+    assert "  seen: " in heard.text
+
+
 def test_details_are_for_who_asks() -> None:
     for verbosity, text in ((0, ""), (1, "    creating build/lib\n")):
         heard = Heard(verbosity=verbosity)

@@ -20,13 +20,8 @@ from publisher.errors import (
     TokenUnexpected,
 )
 from publisher.http import carries_secrets
-from publisher.providers.base import (
-    Claims,
-    Provider,
-    Registered,
-    Support,
-    policy_refusals,
-)
+from publisher.providers.base import Claims, Provider, Registered, policy_refusals
+from publisher.providers.verdicts import Field, Support
 
 WORKFLOW = re.compile(r"([^/@]+\.ya?ml)@")
 ENTERPRISE_ISSUER = re.compile(
@@ -96,13 +91,14 @@ class GitHub(Provider):
         *("repository_owner_id", "workflow_ref", "workflow_sha", "run_id", "run_attempt"),
         "repository_visibility",
     )
-    parameters: ClassVar[Mapping[str, str]] = {
-        "Owner": "owner",
-        "Repository name": "repository",
-        "Workflow name": "workflow_filename",
-        "Environment name": "environment",
-    }
     visibility = ("repository_visibility", "repository")
+    form: ClassVar[Mapping[str, Field]] = {
+        "Owner": Field("repository_owner", "owner"),
+        "Repository name": Field("repository", "repository"),
+        "Workflow name": Field("job_workflow_ref", "workflow_filename"),
+        "Environment name": Field("environment", "environment"),
+    }
+    job = ("jobs:", "publish:")
 
     @classmethod
     def detects(cls, env: Mapping[str, str]) -> bool:
@@ -243,7 +239,7 @@ class GitHub(Provider):
             return f"{error.hint}\n\n{FORK}"
         if isinstance(error, TokenUnexpected) and "iss is" in str(error.facts.get("problems")):
             return ENTERPRISE
-        return error.hint
+        return super().hint(error)
 
     def sample(self) -> Claims:
         """The job's own variables; outside a job the git checkout, with invented numbers."""

@@ -13,13 +13,8 @@ from typing import ClassVar
 from publisher import git
 from publisher.errors import MintRefused, PublisherError, TokenUnexpected
 from publisher.models import Secret
-from publisher.providers.base import (
-    Claims,
-    Provider,
-    Registered,
-    Support,
-    policy_refusals,
-)
+from publisher.providers.base import Claims, Provider, Registered, policy_refusals
+from publisher.providers.verdicts import Field, Support
 
 VARIABLE = re.compile(r"(.+)_ID_TOKEN(?:_(\d+))?")
 CONFIG = re.compile(r"//(.+\.ya?ml)@")
@@ -71,13 +66,14 @@ class GitLab(Provider):
         *("runner_environment", "project_id", "namespace_path", "namespace_id"),
         *("pipeline_source", "job_id", "project_visibility"),
     )
-    parameters: ClassVar[Mapping[str, str]] = {
-        "Namespace": "namespace",
-        "Project name": "project",
-        "Top-level pipeline file path": "workflow_filepath",
-        "Environment name": "environment",
-    }
     visibility = ("project_visibility", "project_path")  # "internal" is not public
+    form: ClassVar[Mapping[str, Field]] = {
+        "Namespace": Field("project_path", "namespace"),
+        "Project name": Field("project_path", "project"),
+        "Top-level pipeline file path": Field("ci_config_ref_uri", "workflow_filepath"),
+        "Environment name": Field("environment", "environment"),
+    }
+    job = ("publish:",)
 
     @property
     def issuer(self) -> str:
@@ -204,7 +200,7 @@ class GitLab(Provider):
         if isinstance(seen, Mapping):
             audience = str(facts["audience"])
             return _more(audience) if audience in seen.values() else _change(audience, seen)
-        return error.hint
+        return super().hint(error)
 
     def sample(self) -> Claims:
         """The job's own variables; outside a job the git checkout, with invented numbers."""

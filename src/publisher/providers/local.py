@@ -7,10 +7,11 @@ from typing import NoReturn
 
 from publisher import git
 from publisher.errors import NoIdentityProvider
-from publisher.providers.base import Claims, Provider, Registered, Support
+from publisher.providers.base import Claims, Provider, Registered
 from publisher.providers.github import GitHub
 from publisher.providers.gitlab import GitLab
 from publisher.providers.google import Google
+from publisher.providers.verdicts import Support
 
 WHY = "no supported CI is around this process, so nobody can vouch for it"
 STRANGER = (

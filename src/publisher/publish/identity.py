@@ -236,4 +236,5 @@ def probe(
         claims=claims,
         publisher=provider.publisher(claims),
         register=provider.register(claims),
+        compared=provider.compared,
     )

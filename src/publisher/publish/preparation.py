@@ -8,16 +8,27 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from publisher.errors import InvalidValue, PrivateRepoInPublicLog
+from publisher.errors import InvalidValue, PrivateRepoInPublicLog, PublisherError
 from publisher.http import Http
 from publisher.models import Dist, Identity, Plan, Target
 from publisher.options import Options
 from publisher.providers.base import Provider
-from publisher.publish import attest, build, contract, dists, exchange, identity, plan, sources
+from publisher.providers.verdicts import Verdict
+from publisher.publish import (
+    attest,
+    build,
+    contract,
+    dists,
+    exchange,
+    identity,
+    plan,
+    refusals,
+    sources,
+)
 from publisher.publish.proofs import Proofs
 from publisher.publish.recorder import Recorder
 from publisher.remarks import remark
@@ -123,7 +134,7 @@ class Preparation(ABC):
             self.record.reporter.say(f"this run is {who.label}; {who.issuer} vouches for it")
             self._judge(who, minting=minting, attesting=attesting)
             for index in minting:
-                exchange.confirm_audience(self.http, index)
+                exchange.confirm_audience(self.http, index, who)
         return who
 
     def _judge(self, who: Identity, *, minting: Sequence[Index], attesting: bool) -> None:
@@ -131,14 +142,22 @@ class Preparation(ABC):
         for warning in self.provider.warnings(who.claims):
             self.record.note(remark("default-service-account", warning))
         minted = self.provider.mint_verdict(who.claims)
-        if any(index.known for index in minting) and not minted.accepted:
-            raise minted.error(register=dict(who.register))
+        for index in minting:
+            if index.known and not minted.accepted:
+                raise self.refusal(minted, index, who)
         if not (attesting and self.world.public_log):
             return
         attested = self.provider.attest_verdict(who.claims)
         if not attested.accepted:
             raise attested.error(publisher=dict(who.publisher))
         self.guard_name(who)
+
+    @staticmethod
+    def refusal(verdict: Verdict, index: Index, who: Identity) -> PublisherError:
+        """A refused mint as an error, with the same help as if the index had been asked."""
+        told = refusals.explain(str(verdict.code), verdict.why, index.name, who)
+        told_by = replace(verdict, hint=verdict.hint or told.hint)
+        return told_by.error(register=dict(who.register), **told.facts)
 
     def guard_name(self, who: Identity) -> None:
         """Let a private repository's name into a public log only if somebody said so.

@@ -13,7 +13,6 @@ from packaging.utils import canonicalize_name
 from publisher.errors import DistError, ExchangeError, NothingToPublish, PublisherError, Stopped
 from publisher.models import Dist, Identity, Plan, Planned
 from publisher.outlook import Form, Opinion, Outlook, Review
-from publisher.providers.base import Verdict
 from publisher.publish import attest, contract, dists, exchange, identity, plan, sources
 from publisher.publish.preparation import Preparation
 from publisher.remarks import remark
@@ -86,7 +85,10 @@ class Examination(Preparation):
     def _name(self, who: Identity) -> None:
         claims = who.claims
         publisher, register = self.provider.publisher(claims), self.provider.register(claims)
-        self.record.run.identity = replace(who, publisher=publisher, register=register)
+        compared = self.provider.compared
+        self.record.run.identity = replace(
+            who, publisher=publisher, register=register, compared=compared
+        )
 
     def _probe(self) -> None:
         minting = [index.audience for index in self.world.indexes if index.account is None]
@@ -104,12 +106,12 @@ class Examination(Preparation):
         attested = self.provider.attest_verdict(who.claims)
         self.found.mint = Opinion(minted.accepted, minted.code, minted.why)
         self.found.attest = Opinion(attested.accepted, attested.code, attested.why)
-        minting = any(index.known and index.account is None for index in self.world.indexes)
+        minting = [index for index in self.world.indexes if index.known and not index.account]
         attesting = any(t.attestations != "off" for t in self.record.run.targets)
-        refused: list[tuple[Verdict, bool]] = [(minted, minting), (attested, attesting)]
-        for verdict, matters in refused:
-            if matters and not verdict.accepted:
-                self._tell(verdict.error())
+        if minting and not minted.accepted:
+            self._tell(self.refusal(minted, minting[0], who))
+        if attesting and not attested.accepted:
+            self._tell(attested.error(publisher=dict(who.publisher)))
         if attesting and attested.accepted and self.world.public_log:
             with self._tolerant():
                 self.guard_name(who)
@@ -176,10 +178,10 @@ class Examination(Preparation):
             self.record.note(remark("attestations-off", what))
         if index.account:
             return
-        with self._asking(index):
-            exchange.confirm_audience(self.http, index)
         if who is None or not who.register:
             return
+        with self._asking(index):
+            exchange.confirm_audience(self.http, index, who)
         for project in projects:
             self._show_form(index, who, project, new=project in made.new_projects)
         if not projects:
@@ -205,8 +207,8 @@ class Examination(Preparation):
         return self.world.vouched and not self.found.played
 
     def _show_form(self, index: Index, who: Identity, project: str | None, *, new: bool) -> None:
-        names = self.provider.parameters
-        filled = {names[label]: value for label, value in who.register.items() if label in names}
+        fields = self.provider.form
+        filled = {fields[label].parameter: v for label, v in who.register.items()}
         pending = {"project_name": project} if project and new else {}
         form = {"provider": self.provider.name, **filled, **pending}
         url = index.publishing_url(None if new else project, form)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from publisher.errors import UploadError, UploadFailed, UploadRefused
 from publisher.http import Answer, Http, NetworkError
 from publisher.models import Attested, Dist, Mark, UploadToken
+from publisher.publish import rejections
 from publisher.publish.form import FileForm
 from publisher.world import Index
 
@@ -112,7 +113,7 @@ def _refused(index: Index, dist: Dist, answer: Answer) -> UploadRefused:
             "status": answer.status,
             "answer": reason,
         },
-        hint="Files uploaded before stay; after mending, run the same command again.",
+        hint=rejections.explain(answer.status, reason),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -123,7 +123,7 @@ class Console:
             self._rich.print(Text(f"  {line}"), soft_wrap=True)
         limit = 400 if self._verbosity < 1 else 100_000
         for name, value in finding.facts.items():
-            if value in (None, "", [], {}):
+            if value in (None, "", [], {}) or (self._verbosity < 1 and _told(value, finding.hint)):
                 continue
             if isinstance(value, list | tuple) and len(value) > FEW:
                 self._lines(name, [fact(item, limit) for item in value])
@@ -190,3 +190,15 @@ class Console:
 
     def _clean(self, text: str) -> str:
         return clean(text, self._encoding)
+
+
+def _told(value: object, hint: str) -> bool:
+    """Whether a fact of several parts stands in the hint already, word for word."""
+    if isinstance(value, Mapping):
+        parts = [*value, *value.values()]
+    elif isinstance(value, list | tuple):
+        records = (one.values() if isinstance(one, Mapping) else [one] for one in value)
+        parts = [part for record in records for part in record]
+    else:
+        return False
+    return all(str(part or "") in hint for part in parts)
