@@ -18,6 +18,7 @@ from publisher.errors import (
     TokenRequestFailed,
     TokenUnexpected,
 )
+from publisher.providers.base import Provider
 from publisher.providers.github import ENTERPRISE, EVENT, FORK, PERMISSION, GitHub
 from publisher.providers.gitlab import GitLab
 from publisher.providers.local import WHY, Local

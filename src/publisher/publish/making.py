@@ -6,7 +6,7 @@ from publisher.errors import CannotWrite
 from publisher.files import write_whole
 from publisher.models import Attested
 from publisher.publish import contract, existing
-from publisher.publish.preparation import Preparation
+from publisher.publish.preparation import Preparation, count
 
 
 class Building(Preparation):
@@ -15,9 +15,9 @@ class Building(Preparation):
     def run(self) -> None:
         """Build every project; take the dists of folders that are none."""
         into = self.options.contract
-        found = self.read_dists(self.read_paths())
+        found = self.read_dists(self.read_paths("always"))
         contract.write(found, into)
-        self.record.reporter.say(f"{into} names {len(found)} files; publish --expect reads it")
+        self.record.reporter.say(f"{into} names {count(len(found))}; publish --expect reads it")
 
 
 class Signing(Preparation):
@@ -32,10 +32,8 @@ class Signing(Preparation):
         if who is None:  # pragma: no cover - without an index, an identity is always asked for
             return
         self.proofs.find(who, found)
-        self.proofs.make(who, found)
-        for attested in self.record.run.attested.values():
-            for one in attested:
-                self._put(one)
+        for one in self.proofs.make(who, found):
+            self._put(one)
 
     def _put(self, one: Attested) -> None:
         folder = self.world.attest_into or one.dist.path.parent

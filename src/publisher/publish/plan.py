@@ -24,11 +24,8 @@ def plan(http: Http, index: Index, dists: Iterable[Dist], *, skip_existing: bool
         AlreadyPublished: A file is there and ``skip_existing`` is false.
     """
     made = compare(http, index, tuple(dists))
-    planned = made.files
-    taken = [(p.dist, p.listed) for p in planned if p.state == "conflict" and p.listed]
-    if taken:
-        raise _conflict(http, index, taken)
-    there = [p.dist.filename for p in planned if p.state == "identical"]
+    refuse_conflicts(http, index, made)
+    there = [dist.filename for dist in made.of("identical")]
     if there and not skip_existing:
         raise AlreadyPublished(
             f"{index.name} has {len(there)} of these files already",
@@ -36,6 +33,18 @@ def plan(http: Http, index: Index, dists: Iterable[Dist], *, skip_existing: bool
             hint="They are identical, proven by digest. Leave out --skip-existing=false to go on.",
         )
     return made
+
+
+def refuse_conflicts(http: Http, index: Index, made: Plan) -> None:
+    """Say what differs, if a name is taken.
+
+    Raises:
+        ReleaseConflict: One is.
+    """
+    planned = made.files
+    taken = [(p.dist, p.listed) for p in planned if p.state == "conflict" and p.listed]
+    if taken:
+        raise _conflict(http, index, taken)
 
 
 def compare(http: Http, index: Index, dists: Sequence[Dist], projects: Iterable[str] = ()) -> Plan:

@@ -42,6 +42,11 @@ OTHER_ROOT = (
 )
 
 
+def count(files: int) -> str:
+    """``1 file``, ``2 files``."""
+    return f"{files} file{'' if files == 1 else 's'}"
+
+
 @dataclass
 class Preparation(ABC):
     """One run: what was asked for, the world it acts in, and the record it fills.
@@ -176,14 +181,14 @@ class Preparation(ABC):
 
     # What
 
-    def read_paths(self) -> tuple[sources.Source, ...]:
-        """What the paths name: projects to build, or dists.
+    def read_paths(self, mode: sources.BuildMode | None = None) -> tuple[sources.Source, ...]:
+        """What the paths name: projects to build, or dists; ``mode`` beats ``--build``.
 
         Raises:
             PathNotFound, NothingToPublish: They name nothing.
         """
         options = self.options
-        return sources.decide(options.paths, options.packages_dir, options.build)
+        return sources.decide(options.paths, options.packages_dir, mode or options.build)
 
     def read_dists(self, planned: Sequence[sources.Source]) -> tuple[Dist, ...]:
         """Build what is to be built; read and check every file.
@@ -211,7 +216,7 @@ class Preparation(ABC):
             if self._expected:
                 contract.check(self._expected, read)
             releases = sorted({f"{dist.project} {dist.version}" for dist in read})
-            self.record.reporter.say(f"{', '.join(releases)}: {len(read)} files")
+            self.record.reporter.say(f"{', '.join(releases)}: {count(len(read))}")
         return read
 
     def _tag(self) -> str | None:

@@ -172,6 +172,8 @@ class Examination(Preparation):
         with self._asking(index), self.record.step("plan", f"looking at what {index.name} has"):
             made = plan.compare(self.http, index, files, projects)
         self.found.plan += [_outlook(index, planned) for planned in made.files]
+        with self._tolerant():
+            plan.refuse_conflicts(self.http, index, made)
         target = self.target(index)
         if target.attestations == "off":
             what = f"no attestations for {index.name}: {target.why}"
