@@ -269,6 +269,12 @@ def test_with_a_password_nobody_is_asked(doctor: Doctor, tmp_path: Path, project
     assert "attestations-off" in codes(found)
 
 
+def test_options_that_contradict_each_other(doctor: Doctor) -> None:
+    argv = ["--attestations", "required"]
+    found = doctor(*argv, exit_code=2, PUBLISHER_PASSWORD="s3cr3t")
+    assert codes(found) == {"invalid-value"}
+
+
 # In words
 
 

@@ -83,33 +83,6 @@ class Local(Provider):
         yield self._why()
 
 
-class Foreign(Local):
-    """An identity provider that no index of the public knows; the user holds its tokens."""
-
-    name = "custom"
-    title = "an identity provider of your own"
-
-    @classmethod
-    def detects(cls, _env: Mapping[str, str]) -> bool:
-        """Never: it is no CI."""
-        return False
-
-    def _why(self) -> str:
-        return STRANGER.format(issuer=self.issuer)
-
-    def publisher(self, claims: Claims) -> Mapping[str, str | None]:
-        """No PEP 740 publisher object has a kind for it."""
-        return {"kind": "Custom", "subject": self._text(claims, "sub")}
-
-    def register(self, claims: Claims) -> Mapping[str, str]:
-        """What such an index would have to know."""
-        return {"Issuer": self.issuer, "Subject": self._text(claims, "sub")}
-
-    def supports(self, _index: str) -> Support:
-        """Whether it mints is the index's secret; no attestation policy knows the issuer."""
-        return Support(mint=True, attest=False, why=f"no attestation policy knows {self.issuer}")
-
-
 class Unknown(Local):
     """Claims of an issuer that no index knows; only a review of claims can make one."""
 
@@ -127,3 +100,22 @@ class Unknown(Local):
     def understudy(self) -> Provider:
         """Nobody: what is to be played is what nobody takes."""
         return self
+
+
+class Foreign(Unknown):
+    """An identity provider that no index of the public knows; the user holds its tokens."""
+
+    name = "custom"
+    title = "an identity provider of your own"
+
+    def publisher(self, claims: Claims) -> Mapping[str, str | None]:
+        """No PEP 740 publisher object has a kind for it."""
+        return {"kind": "Custom", "subject": self._text(claims, "sub")}
+
+    def register(self, claims: Claims) -> Mapping[str, str]:
+        """What such an index would have to know."""
+        return {"Issuer": self.issuer, "Subject": self._text(claims, "sub")}
+
+    def supports(self, _index: str) -> Support:
+        """Whether it mints is the index's secret; no attestation policy knows the issuer."""
+        return Support(mint=True, attest=False, why=f"no attestation policy knows {self.issuer}")

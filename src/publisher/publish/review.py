@@ -35,10 +35,13 @@ class Examination(Preparation):
     found: Review = field(default_factory=Review)
 
     def run(self) -> None:
-        """Fill the run's review."""
+        """Fill the run's review.
+
+        Raises:
+            InvalidValue: What is asked for can't be meant.
+        """
         self.record.run.review = self.found
-        with self._tolerant():
-            self.aim()
+        self.aim()
         with self._tolerant(), self.record.step("identity", "finding out who this run is"):
             self._look_who()
         who = self.record.run.identity
