@@ -76,8 +76,10 @@ def _misused(error: PublisherError, argv: Sequence[str], env: Mapping[str, str])
 
 def _console(options: Options, env: Mapping[str, str]) -> Console:
     """The face for this stream: with ``--format json`` standard output is the report's."""
+    from publisher.report import faces
     from publisher.report.console import Console
 
+    rehearsed = options.dry_run or options.sandbox
     stream = sys.stderr if options.format == "json" else sys.stdout
     stream = stream or io.StringIO()  # closed before we began
     return Console(
@@ -85,6 +87,7 @@ def _console(options: Options, env: Mapping[str, str]) -> Console:
         verbosity=options.verbosity,
         interactive=stream.isatty() and not env.get("CI") and env.get("TERM") != "dumb",
         color=False if env.get("NO_COLOR") else None,
+        mask=(faces.Nobody() if rehearsed else faces.for_env(env)).mask,
     )
 
 
@@ -137,7 +140,7 @@ def _publish(options: Options, env: Mapping[str, str]) -> int:
         record.findings.append(cause.finding(hint))
         console.show_error(cause, hint)
     record.finished = datetime.now(UTC)
-    return _finish(options, record, console)
+    return _finish(options, env, record, console)
 
 
 def _provider(options: Options, env: Mapping[str, str], *, rehearsed: bool) -> Provider:
@@ -157,6 +160,7 @@ def _check_places(options: Options, *, rehearsed: bool) -> None:
         raise InvalidValue("--keep keeps the evidence of a rehearsal; add --dry-run")
     for flag, folder in (
         ("--report", options.report and options.report.parent),
+        ("--html", options.html and options.html.parent),
         ("--keep", options.keep),
     ):
         if folder is None:
@@ -244,21 +248,19 @@ def _tls_roots(env: Mapping[str, str]) -> Path | None:
     return Path(env["SSL_CERT_FILE"]) if env.get("SSL_CERT_FILE") and not theirs else None
 
 
-def _finish(options: Options, record: Run, console: Console) -> int:
-    """Say how it ended and write the report."""
-    from publisher.report import plain
-    from publisher.report import record as report
+def _finish(options: Options, env: Mapping[str, str], record: Run, console: Console) -> int:
+    """Say how it ended and leave everything that was asked for."""
+    from publisher.report import leave
 
     links = [] if record.rehearsal else _links(record)
     console.summary(record, links)
-    try:
-        if options.format == "json":
-            plain.show(report.as_json(record), sys.stdout)
-        if options.report:
-            report.write(record, options.report)
-    except PublisherError as error:
+    shown = options.format == "json"
+    for error in leave.behind(
+        record, links, env, shown=shown, report=options.report, page=options.html
+    ):
         console.show_error(error)
         record.exit_code = record.exit_code or error.exit_code
+        record.findings.append(error.finding())
     console.last_word(record)
     return record.exit_code
 

@@ -17,7 +17,8 @@ class Secret:
     """A token that no formatting, logging, serialising or pickling shows.
 
     It is not a ``str`` on purpose: only ``reveal()`` gives the text, and that call is easy to
-    grep for and stands only where bytes go to the wire.
+    grep for. It stands only where bytes go to the wire, and where a CI's runner is told what to
+    strike out of its log.
     """
 
     __slots__ = ("_text",)
@@ -26,7 +27,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """Return the text. Call it only where the text goes to the wire."""
+        """Return the text. Call it only where the text must go out."""
         return self._text
 
     def __repr__(self) -> str:
@@ -202,12 +203,16 @@ class Mark(Protocol):
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a run; ``requests`` counts HTTP requests sent meanwhile."""
+    """One step of a run; ``requests`` counts HTTP requests sent meanwhile.
+
+    ``at`` is when it began, in seconds after the run did.
+    """
 
     name: str
     status: Literal["done", "failed", "skipped"]
     seconds: float
     requests: int
+    at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -260,6 +265,10 @@ class Reporter(Protocol):
 
     def finding(self, finding: Finding) -> None:
         """A remark for the user; the run goes on."""
+        ...
+
+    def mask(self, secret: Secret) -> None:
+        """Have a secret struck out of the log, where the CI can; called before it is used."""
         ...
 
     def progress(self, label: str, total: int) -> AbstractContextManager[Callable[[int], None]]:

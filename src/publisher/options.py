@@ -176,6 +176,9 @@ class Options:
     report: Path | None = option(
         None, Row("What you see", "write publisher.report/1 as JSON", metavar="FILE")
     )
+    html: Path | None = option(
+        None, Row("What you see", "write a page about the run, in one file", metavar="FILE")
+    )
     format: Literal["text", "json"] = option(
         "text",
         Row(

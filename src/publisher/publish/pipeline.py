@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -57,6 +57,8 @@ class Release:
     def publish(self) -> None:
         """Do it all; every ``PublisherError`` leaves the record as far as it got."""
         options = self.options
+        tokens = identity.masked(self.world.tokens, self.record.reporter.mask)
+        self.world = replace(self.world, tokens=tokens)
         planned = sources.decide(options.paths, options.packages_dir, options.build)
         self._expected = contract.read(options.expect) if options.expect else None
         self.record.run.targets = tuple(self._target(index) for index in self.world.indexes)
@@ -198,6 +200,7 @@ class Release:
                 tokens, now = self.world.tokens, time.time()
                 fresh, _ = identity.fetch(tokens, index.audience, who.issuer, now=now)
                 token = exchange.mint(self.http, index, fresh, who)
+                self.record.reporter.mask(token.secret)
             yield token
         finally:
             if token:

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 from publisher.errors import PublisherError
 from publisher.http import Http
@@ -30,6 +31,7 @@ class Recorder:
         """
         if name != "burn" and (stop := self.stopped()):
             raise stop
+        at = (datetime.now(UTC) - self.run.started).total_seconds()
         begun, before = time.monotonic(), self.http.requests
         done = False
         try:
@@ -38,7 +40,8 @@ class Recorder:
             done = True
         finally:
             seconds, sent = time.monotonic() - begun, self.http.requests - before
-            self.run.steps.append(Step(name, "done" if done else "failed", seconds, sent))
+            status: Literal["done", "failed"] = "done" if done else "failed"
+            self.run.steps.append(Step(name, status, seconds, sent, at))
 
     def skip(self, *names: str) -> None:
         """Record steps that there was no need for."""

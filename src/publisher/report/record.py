@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.resources import files
+from importlib import resources
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
-from publisher.errors import CannotWrite, InternalError
+from publisher.errors import InternalError
 from publisher.models import Attested, Dist, Finding, Identity, Run
+from publisher.report import files
 from publisher.report.summary import placed, releases
 
 SCHEMA = "publisher.report/1"
@@ -74,31 +74,14 @@ def write(run: Run, path: Path) -> None:
         CannotWrite: The file can't be written.
         InternalError: As ``as_report``.
     """
-    text = as_json(run)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists() and not path.is_file():
-            path.write_text(text, "utf-8")  # renaming would replace /dev/stdout or a named pipe
-        else:
-            _replace(path, text)
-    except OSError as e:
-        message = f"The report can't be written: {e.strerror}."
-        raise CannotWrite(message, facts={"path": str(path)}) from e
-
-
-def _replace(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.{token_hex(4)}.tmp")
-    try:
-        with draft.open("x", encoding="utf-8") as file:
-            file.write(text)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    files.write(as_json(run), path, "report")
 
 
 def schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of the report."""
-    text = files(__package__).joinpath("publisher.report-1.schema.json").read_text("utf-8")
+    text = (
+        resources.files(__package__).joinpath("publisher.report-1.schema.json").read_text("utf-8")
+    )
     document: dict[str, Any] = json.loads(text)
     return document
 
