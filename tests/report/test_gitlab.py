@@ -32,14 +32,20 @@ def test_the_variables() -> None:
 
 def test_files_stand_beside_the_report(tmp_path: Path) -> None:
     GitLab().leave(sample_run.failed(), LINKS, tmp_path / "publisher.json")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["publisher.env", "publisher.md"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "publisher.env",
+        "publisher.summary.md",
+    ]
     assert "RELEASE_VERSION=1.4.0" in (tmp_path / "publisher.env").read_text()
-    assert (tmp_path / "publisher.md").read_text().startswith("## The step 'upload' failed")
+    assert (tmp_path / "publisher.summary.md").read_text().startswith("## The step 'upload' failed")
 
 
-def test_without_a_report_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("report", [None, Path("publisher.env"), Path("stdout")])
+def test_without_a_report_nothing_is_left(
+    report: Path | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    GitLab().leave(sample_run.done(), LINKS, None)
+    GitLab().leave(sample_run.done(), LINKS, report)
     assert list(tmp_path.iterdir()) == []
 
 

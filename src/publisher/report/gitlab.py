@@ -26,10 +26,11 @@ class GitLab:
         """GitLab can't mask what a job learns while it runs; only its variables, beforehand."""
 
     def leave(self, run: Run, links: Sequence[str], report: Path | None) -> None:
-        """Write ``.env`` for later jobs and ``.md`` for people, if a report was asked for."""
-        if report:
+        """Beside ``NAME.json``: ``NAME.env`` for later jobs, ``NAME.summary.md`` for people."""
+        if report and report.suffix == ".json":  # /dev/stdout, for one, has no place beside it
+            summary = markdown.summary(run, links)
             files.write(dotenv(run, links, report), report.with_suffix(".env"), "dotenv file")
-            files.write(markdown.summary(run, links), report.with_suffix(".md"), "summary")
+            files.write(summary, report.with_suffix(".summary.md"), "summary")
 
 
 def dotenv(run: Run, links: Sequence[str], report: Path) -> str:
