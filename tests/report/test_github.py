@@ -18,6 +18,7 @@ from support import sample_run
 from support.hostile import TEXTS
 
 COMMAND = re.compile(r"::([a-z-]+)(?: ([^:]*))?::(.*)")
+DOCUMENT = Path(__file__).parents[2] / "docs" / "outputs.md"
 LINKS = ["https://index.example/project/widget/1.4.0/"]
 
 
@@ -150,6 +151,11 @@ def test_the_outputs() -> None:
         "urls": LINKS[0],
         "sha256sums": f"{'a' * 64}  widget-1.4.0-py3-none-any.whl\n{'b' * 64}  widget-1.4.0.tar.gz",
     }
+
+
+def test_the_document_lists_the_outputs() -> None:
+    names = list(stored(github.outputs(sample_run.done(), LINKS, None)))
+    assert re.findall(r"(?m)^\| `([a-z]\w+)` \|", DOCUMENT.read_text("utf-8")) == names
 
 
 def test_outputs_of_nothing_are_empty() -> None:

@@ -12,6 +12,7 @@ from publisher.settings import foreign_settings, resolve
 from support import sample_run
 from support.hostile import TEXTS
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "outputs.md"
 LINKS = ["https://index.example/project/widget/1.4.0/"]
 REPORT = Path("publisher.json")
 
@@ -28,6 +29,11 @@ def test_the_variables() -> None:
         "RELEASE_VERSION=1.4.0\n"
         "RELEASE_URLS=https://index.example/project/widget/1.4.0/\n"
     )
+
+
+def test_the_document_lists_the_variables() -> None:
+    names = list(read(dotenv(sample_run.done(), LINKS, REPORT)))
+    assert re.findall(r"(?m)^\| `([A-Z]\w+)` \|", DOCUMENT.read_text("utf-8")) == names
 
 
 def test_files_stand_beside_the_report(tmp_path: Path) -> None:

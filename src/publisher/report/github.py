@@ -73,7 +73,7 @@ def commands(run: Run) -> Iterator[str]:
 
 
 def outputs(run: Run, links: Sequence[str], report: Path | None) -> str:
-    """The step's outputs, as docs/faces.md describes them, for ``$GITHUB_OUTPUT``."""
+    """The step's outputs, as docs/outputs.md describes them, for ``$GITHUB_OUTPUT``."""
     versions = {dist.version for dist in run.dists}
     attested = [
         {

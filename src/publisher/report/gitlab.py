@@ -34,7 +34,7 @@ class GitLab:
 
 
 def dotenv(run: Run, links: Sequence[str], report: Path) -> str:
-    """Variables for later jobs, as docs/faces.md describes them.
+    """Variables for later jobs, as docs/outputs.md describes them.
 
     A variable that a dotenv file can't hold is left out. The names don't begin with
     ``PUBLISHER_``: a later job's publisher would take them for settings.
