@@ -147,6 +147,11 @@ def test_hostile_text_is_only_text(foreign: str) -> None:
     assert page.text.count(plain(foreign)) >= 9
 
 
+def test_a_link_leads_where_it_should() -> None:
+    url = "https://index.example/?a=1&lt=2&copy=3#x"
+    assert url in Page(html.page(sample_run.done(), [url])).values("href")
+
+
 # When
 
 
