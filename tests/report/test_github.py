@@ -67,10 +67,10 @@ def test_a_secret_is_masked_on_standard_error(capsys: pytest.CaptureFixture[str]
 
 
 def test_every_line_of_a_secret_is_masked() -> None:
-    lines = list(github.masks(Secret("one\r\n\n  \ntwo\n::stop-commands::x")))
+    lines = list(github.masks(Secret("line\r\n\n  \n }\nlong line\n::stop-commands::x")))
     assert [obeyed(line) for line in lines] == [
-        ("add-mask", {}, "one"),
-        ("add-mask", {}, "two"),
+        ("add-mask", {}, "line"),
+        ("add-mask", {}, "long line"),
         ("add-mask", {}, "::stop-commands::x"),
     ]
 

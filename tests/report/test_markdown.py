@@ -34,11 +34,24 @@ Ran as octo-org/widget, release.yml, identified by https://token.actions.githubu
 
 - See [https://index.example/project/widget/1.4.0/](https://index.example/project/widget/1.4.0/)
 
-<details><summary>SHA-256 digests, for <code>sha256sum --check</code></summary>
+<details><summary>Check it yourself</summary>
+
+The bytes: are the files that you have those of this run?
 
 ```
+sha256sum --check <<'END'
 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa  widget-1.4.0-py3-none-any.whl
 bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb  widget-1.4.0.tar.gz
+END
+```
+
+The origin: does pypi show proof that this identity published them?
+
+```
+python -m pip install pypi-attestations
+for file in \\
+    widget-1.4.0-py3-none-any.whl
+do pypi-attestations verify pypi --repository https://github.com/octo-org/widget "pypi:$file"; done
 ```
 
 </details>
@@ -160,7 +173,7 @@ def test_a_url_can_not_leave_its_parentheses() -> None:
 
 
 def test_a_fence_is_longer_than_what_is_in_it() -> None:
-    assert markdown.fence(["a", "````", "b"]) == "`````\na\n````\nb\n`````"
+    assert markdown.fence("a\n````\nb") == "`````\na\n````\nb\n`````"
 
 
 def test_what_does_not_fit_is_left_out_and_it_says_so() -> None:

@@ -17,11 +17,14 @@ from typing import TextIO
 from publisher.models import Run, Secret, Severity
 from publisher.report import files, markdown
 from publisher.report.plain import show
+from publisher.report.recipes import sha256sums
 from publisher.report.summary import last_word, releases
 from publisher.report.text import plain, visible
 
 SUMMARY_CAP = 1024 * 1024
 """Bytes of one step's summary; GitHub drops a larger one as a whole."""
+SHORTEST = 4
+"""Characters of a line that is worth a mask."""
 LEVELS: Mapping[Severity, str] = {"critical": "error", "error": "error", "warning": "warning"}
 
 
@@ -54,9 +57,12 @@ class GitHub:
 
 
 def masks(secret: Secret) -> Iterator[str]:
-    """The commands that mask a secret: a log is read line by line, so each line is one."""
+    """The commands that mask a secret: a log is read line by line, so each line is one.
+
+    It is struck out wherever it occurs, so a line that is only a brace is no mask.
+    """
     lines = secret.reveal().splitlines()
-    return (f"::add-mask::{_data(line)}" for line in lines if line.strip())
+    return (f"::add-mask::{_data(line)}" for line in lines if len(line.strip()) >= SHORTEST)
 
 
 def commands(run: Run) -> Iterator[str]:
@@ -90,7 +96,7 @@ def outputs(run: Run, links: Sequence[str], report: Path | None) -> str:
         "projects": " ".join(dict.fromkeys(dist.project for dist in run.dists)),
         "version": versions.pop() if len(versions) == 1 else "",
         "urls": "\n".join(map(plain, links)),
-        "sha256sums": "\n".join(markdown.sha256sums(run)),
+        "sha256sums": "\n".join(sha256sums(run)),
         "attestations": json.dumps(attested),
     }
     return "".join(_output(name, value) for name, value in values.items())

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from publisher.models import Attested, Dist, Finding, Placed, Run
 from publisher.report import summary as words
+from publisher.report.recipes import recipes
 from publisher.report.text import fact, https, paragraphs, plain, size, visible
 
 LOG_SEARCH = "https://search.sigstore.dev/?logIndex="
@@ -36,13 +37,8 @@ def summary(run: Run, links: Sequence[str] = (), *, room: int | None = None) -> 
     blocks += [text(line) for line in words.who(run)]
     blocks += _next(run, links)
     blocks += _remarks(run)
-    blocks += _sums(run)
+    blocks += _recipes(run)
     return _within(blocks, room)
-
-
-def sha256sums(run: Run) -> list[str]:
-    """A line for each file, as ``sha256sum`` writes and reads them."""
-    return [f"{dist.sha256}  {plain(dist.filename)}" for dist in run.dists]
 
 
 def text(foreign: str) -> str:
@@ -67,9 +63,9 @@ def link(label: str, url: str | None) -> str:
     return f"[{label}]({target})" if target else label
 
 
-def fence(lines: Sequence[str]) -> str:
+def fence(foreign: str) -> str:
     """A block of code, with a fence that nothing in it can close."""
-    body = visible("\n".join(lines))
+    body = visible(foreign)
     longest = max(map(len, re.findall("`+", body)), default=0)
     ticks = "`" * max(3, longest + 1)
     return f"{ticks}\n{body}\n{ticks}"
@@ -78,7 +74,7 @@ def fence(lines: Sequence[str]) -> str:
 def prose(hint: str) -> Iterator[str]:
     """A hint in paragraphs; its code stays code."""
     for part, is_code in paragraphs(hint):
-        yield fence(part.split("\n")) if is_code else text(part)
+        yield fence(part) if is_code else text(part)
 
 
 def _stops(finding: Finding) -> bool:
@@ -159,11 +155,11 @@ def _remarks(run: Run) -> Iterator[str]:
         yield "\n".join(f"- {code(one.code)}: {text(one.message)}" for one in warnings)
 
 
-def _sums(run: Run) -> Iterator[str]:
-    if run.dists:
-        lines = sha256sums(run)[:MOST_FILES]
-        title = "SHA-256 digests, for <code>sha256sum --check</code>"
-        yield f"<details><summary>{title}</summary>\n\n{fence(lines)}\n\n</details>"
+def _recipes(run: Run) -> Iterator[str]:
+    parts = [f"{text(what)}\n\n{fence(commands)}" for what, commands in recipes(run)]
+    if parts:
+        title = "<summary>Check it yourself</summary>"
+        yield "\n\n".join([f"<details>{title}", *parts, "</details>"])
 
 
 def _within(blocks: Sequence[str], room: int | None) -> str:

@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Iterator
 
 from publisher.models import Dist, Run
-from publisher.report.markdown import sha256sums
 from publisher.report.summary import placed
 from publisher.report.text import https, plain
 
@@ -17,7 +16,7 @@ def recipes(run: Run) -> Iterator[tuple[str, str]]:
     """What is checked, as a question, and the commands that answer it."""
     if run.dists:
         lines = "\n".join(sha256sums(run))
-        what = "The bytes: are the files that you downloaded those of this run?"
+        what = "The bytes: are the files that you have those of this run?"
         yield what, f"sha256sum --check <<'END'\n{lines}\nEND"
     who = _expected(run)
     if run.rehearsal or not who:
@@ -28,6 +27,11 @@ def recipes(run: Run) -> Iterator[tuple[str, str]]:
         check = _by_name if index == "pypi" else _by_file
         commands = check(run, index, who, proven[index])
         yield what, "\n".join(["python -m pip install pypi-attestations", *commands])
+
+
+def sha256sums(run: Run) -> list[str]:
+    """A line for each file, as ``sha256sum`` writes and reads them."""
+    return [f"{dist.sha256}  {plain(dist.filename)}" for dist in run.dists]
 
 
 def _expected(run: Run) -> str:
