@@ -63,7 +63,7 @@ def test_a_release() -> None:
 
 def test_the_sections_of_each_ending() -> None:
     assert sections(sample_run.release()) == [
-        *("Files", "Next", "How it went", "Who published it", "Check it yourself"),
+        *("Files", "Next", "How it went", "Identity", "Check it yourself"),
         *("What an attestation proves", "Remarks"),
     ]
     assert sections(sample_run.failed())[0] == "What went wrong"

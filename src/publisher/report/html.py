@@ -84,7 +84,7 @@ def _sections(run: Run, links: Sequence[str]) -> Iterator[str]:
     steps += [f"See {_link(_text(url), url)}" for url in links]
     yield from _section("Next", f'<ul class="next">{_items(steps)}</ul>' if steps else "")
     yield from _section("How it went", _card(timeline(run)))
-    yield from _section("Who published it", _card(_who(run)))
+    yield from _section("Identity", _card(_who(run)))
     yield from _section("Check it yourself", _recipes(run))
     if run.attested and not run.rehearsal:
         proves = f"<div class=card><h3>It proves</h3><ul>{_items(PROVES)}</ul></div>"
