@@ -135,7 +135,7 @@ def test_an_annotation_stays_one_line(text: str) -> None:
 
 
 def test_the_outputs() -> None:
-    values = stored(github.outputs(sample_run.done(), LINKS, Path("/tmp/r.json")))
+    values = stored(github.outputs(sample_run.done(), LINKS, Path("r.json")))
     assert json.loads(values.pop("attestations")) == [
         {
             "filename": "widget-1.4.0-py3-none-any.whl",
@@ -145,7 +145,7 @@ def test_the_outputs() -> None:
         }
     ]
     assert values == {
-        "report": "/tmp/r.json",
+        "report": str(Path.cwd() / "r.json"),
         "projects": "widget",
         "version": "1.4.0",
         "urls": LINKS[0],
