@@ -25,7 +25,7 @@ ROOT = Path(publisher.__file__).parent
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
-LEAVES = "errors models outlook remarks"
+LEAVES = "errors models outlook remarks reporter"
 TOOLS = f"{LEAVES} files world http transport git"
 HELPERS = " ".join(
     f"publish.{name}"
@@ -48,7 +48,7 @@ COMPOSERS = "publish.preparation publish.proofs publish.pipeline publish.making 
 MAY = {
     "publisher outlook files git publish report verify": "",
     "models": "outlook",
-    "errors remarks rows transport world": "models",
+    "errors remarks reporter rows transport world": "models",
     "http": "publisher models transport",  # publisher: the version, for the User-Agent
     "options": "models rows",
     "usage": "errors options rows",

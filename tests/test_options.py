@@ -58,6 +58,7 @@ SAMPLES: dict[str, tuple[str, object, str | None]] = {
     "port": ("65535", 65535, "65536"),
     "tls": ("1", True, "2"),
     "report": ("r.json", Path("r.json"), None),
+    "html": ("r.html", Path("r.html"), None),
     "format": ("json", "json", "yaml"),
     "verbose": ("TRUE", True, "v"),
     "quiet": ("true", True, "q"),
@@ -130,6 +131,7 @@ def test_the_columns_others_rely_on() -> None:
         "report",
         *("repository-url", "check-url", "audience", "user", "password", "password-file"),
         *("id-token-file", "trust-config"),
+        "html",
     }
     assert all(not row.faces for name, row in BY_NAME.items() if name not in shown)
     assert BY_NAME["repository"].choices == tuple(INDEXES)

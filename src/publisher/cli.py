@@ -83,8 +83,10 @@ def _misused(error: PublisherError, argv: Sequence[str], env: Mapping[str, str])
 
 def _console(options: Options, env: Mapping[str, str]) -> Console:
     """The face for this stream: with ``--format json`` standard output is the report's."""
+    from publisher.report import faces
     from publisher.report.console import Console
 
+    rehearsed = options.dry_run or options.sandbox
     stream = sys.stderr if options.format == "json" else sys.stdout
     stream = stream or io.StringIO()  # closed before we began
     return Console(
@@ -92,6 +94,7 @@ def _console(options: Options, env: Mapping[str, str]) -> Console:
         verbosity=options.verbosity,
         interactive=stream.isatty() and not env.get("CI") and env.get("TERM") != "dumb",
         color=False if env.get("NO_COLOR") else None,
+        mask=(faces.Nobody() if rehearsed else faces.for_env(env)).mask,
     )
 
 
@@ -132,8 +135,9 @@ def _work(command: str, options: Options, env: Mapping[str, str]) -> int:
             record.provider = provider.name
             try:
                 with surroundings.world(
-                    command, options, provider, env, rehearsed=rehearsed
+                    command, options, provider, env, rehearsed=rehearsed, mask=console.mask
                 ) as world:
+                    record.public_log = world.public_log
                     recorder = _recorder(record, console, world, env, stopped)
                     with closing(recorder.http) as http:
                         _worker(command)(options, provider, world, env, recorder, http).run()
@@ -146,7 +150,7 @@ def _work(command: str, options: Options, env: Mapping[str, str]) -> int:
         record.findings.append(cause.finding(hint))
         console.show_error(cause, hint)
     record.finished = datetime.now(UTC)
-    return _finish(options, record, console)
+    return _finish(options, env, record, console)
 
 
 def _worker(command: str) -> Callable[..., Preparation]:
@@ -165,6 +169,7 @@ def _check_places(options: Options, *, rehearsed: bool) -> None:
         raise InvalidValue("--keep keeps the evidence of a rehearsal; add --dry-run")
     for flag, folder in (
         ("--report", options.report and options.report.parent),
+        ("--html", options.html and options.html.parent),
         ("--keep", options.keep),
     ):
         if folder is None:
@@ -219,21 +224,19 @@ def _recorder(
     return recorder
 
 
-def _finish(options: Options, record: Run, console: Console) -> int:
-    """Say how it ended and write the report."""
-    from publisher.report import plain
-    from publisher.report import record as report
+def _finish(options: Options, env: Mapping[str, str], record: Run, console: Console) -> int:
+    """Say how it ended and leave everything that was asked for."""
+    from publisher.report import leave
 
     links = [] if record.rehearsal else _links(record)
     console.summary(record, links)
-    try:
-        if options.format == "json":
-            plain.show(report.as_json(record), sys.stdout)
-        if options.report:
-            report.write(record, options.report)
-    except PublisherError as error:
+    shown = options.format == "json"
+    for error in leave.behind(
+        record, links, env, shown=shown, report=options.report, page=options.html
+    ):
         console.show_error(error)
         record.exit_code = record.exit_code or error.exit_code
+        record.findings.append(error.finding())
     console.last_word(record)
     return record.exit_code
 

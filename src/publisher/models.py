@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +18,8 @@ class Secret:
     """A token that no formatting, logging, serialising or pickling shows.
 
     It is not a ``str`` on purpose: only ``reveal()`` gives the text, and that call is easy to
-    grep for and stands only where bytes go to the wire.
+    grep for. It stands only where bytes go to the wire, and where a CI's runner is told what to
+    strike out of its log.
     """
 
     __slots__ = ("_text",)
@@ -28,7 +28,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """Return the text. Call it only where the text goes to the wire."""
+        """Return the text. Call it only where the text must go out."""
         return self._text
 
     def __repr__(self) -> str:
@@ -230,12 +230,16 @@ class Mark(Protocol):
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a run; ``requests`` counts HTTP requests sent meanwhile."""
+    """One step of a run; ``requests`` counts HTTP requests sent meanwhile.
+
+    ``at`` is when it began, in seconds after the run did.
+    """
 
     name: str
     status: Literal["done", "failed", "skipped"]
     seconds: float
     requests: int
+    at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -260,6 +264,7 @@ class Run:
     rehearsal: bool
     started: datetime
     command: str = "publish"
+    public_log: bool = True
     finished: datetime | None = None
     exit_code: int = 0
     tag: str | None = None
@@ -272,26 +277,7 @@ class Run:
     steps: list[Step] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
-
-class Reporter(Protocol):
-    """How a run speaks while it goes on. Steps get one; ``publisher.report`` has the faces."""
-
-    def step(self, name: str, doing: str) -> AbstractContextManager[None]:
-        """Announce a step; leaving it by an exception shows it as failed."""
-        ...
-
-    def say(self, text: str) -> None:
-        """One line of what is happening."""
-        ...
-
-    def detail(self, text: str) -> None:
-        """One line that only who asks for more wants to see, such as a build's own output."""
-        ...
-
-    def finding(self, finding: Finding) -> None:
-        """A remark for the user; the run goes on."""
-        ...
-
-    def progress(self, label: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
-        """A bar over ``total`` units; the callable advances it and is thread-safe."""
-        ...
+    @property
+    def logged_publicly(self) -> bool:
+        """Whether its entries are in Sigstore's public log, for everybody to look up."""
+        return self.public_log and not self.rehearsal

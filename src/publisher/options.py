@@ -263,6 +263,12 @@ class Options:
     report: Path | None = option(
         None, "What you see", "write publisher.report/1 as JSON", metavar="FILE", commands=FILES
     )
+    html: Path | None = option(
+        None,
+        "What you see",
+        "write a self-contained page of the release: timeline, files, how to verify it",
+        metavar="FILE",
+    )
     format: Literal["text", "json"] = option(
         "text",
         "What you see",

@@ -5,7 +5,7 @@ The only place that tells the real world from a rehearsal.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -135,8 +135,9 @@ def world(
     env: Mapping[str, str],
     *,
     rehearsed: bool,
+    mask: Callable[[Secret], None],
 ) -> Iterator[World]:
-    """The real world, or one on this machine.
+    """The real world, or one on this machine; ``mask`` is told of every secret that comes by.
 
     Raises:
         InvalidValue: The options contradict each other, or can't be used.
@@ -152,10 +153,15 @@ def world(
         ) as played:
             yield played
         return
+    from publisher.publish.identity import masked
+
+    for index in wanted:
+        if index.account:
+            mask(index.account.password)
     trust = _trust_config(options.trust_config) if options.trust_config else None
     yield World(
         wanted,
-        _tokens(options, provider),
+        masked(_tokens(options, provider), mask),
         trust_config=trust,
         public_log=trust is None,
         vouched=options.provider_claims is None,

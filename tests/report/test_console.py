@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from publisher.errors import Interrupted, MintRefused
-from publisher.models import Finding, Placed, Reporter, Run
+from publisher.models import Finding, Placed, Run
 from publisher.report.console import Console
 from publisher.report.text import clean, fact, flat, several, size, wrap
+from publisher.reporter import Reporter
 from support import sample_run
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from publisher.errors import (
@@ -39,6 +39,17 @@ def ambient(provider: Provider) -> TokenSource:
         token = _choose(held, provider.issuer, audience, spent)
         if spend:
             spent.add(token.reveal())
+        return token
+
+    return fetch
+
+
+def masked(tokens: TokenSource, mask: Callable[[Secret], None]) -> TokenSource:
+    """The same door to ID tokens; ``mask`` is told of each one before anybody gets it."""
+
+    def fetch(audience: str, *, spend: bool = True) -> Secret:
+        token = tokens(audience, spend=spend)
+        mask(token)
         return token
 
     return fetch

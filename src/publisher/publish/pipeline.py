@@ -56,6 +56,7 @@ class Release(Preparation):
                 tokens, now = self.world.tokens, time.time()
                 fresh, _ = identity.fetch(tokens, index.audience, who.issuer, now=now)
                 token = exchange.mint(self.http, index, fresh, who)
+                self.record.reporter.mask(token.secret)
             yield token
         finally:
             if token:

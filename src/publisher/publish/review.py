@@ -235,6 +235,7 @@ class Examination(Preparation):
             tokens, now = self.world.tokens, time.time()
             fresh, _ = identity.fetch(tokens, index.audience, who.issuer, now=now)
             token = exchange.mint(self.http, index, fresh, who)
+            self.record.reporter.mask(token.secret)
         with self.record.step("burn", "giving the upload token back"):
             if not exchange.burn(self.http, index, token):
                 what = f"{index.name} did not confirm that the upload token is dead"

@@ -11,7 +11,7 @@ from rich.console import Console as RichConsole
 from rich.text import Text
 
 from publisher.errors import PublisherError, Stopped
-from publisher.models import Finding, Run, Severity
+from publisher.models import Finding, Run, Secret, Severity
 from publisher.report import summary
 from publisher.report.progress import Bar, Lines
 from publisher.report.text import clean, fact, wrap
@@ -40,7 +40,7 @@ class _Terminal(RichConsole):
 
 
 class Console:
-    """A ``publisher.models.Reporter`` for people.
+    """A ``publisher.reporter.Reporter`` for people.
 
     All text is taken for untrusted: none of it can move the cursor, colour anything or give
     orders to a CI's runner. Rich's markup is not used at all.
@@ -52,6 +52,7 @@ class Console:
         color: Whether to use colours; by default in a terminal.
         width: In columns; by default the terminal's, 100 in a log.
         clock: Seconds, monotonic.
+        mask: Told of every secret of the run.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Console:
         color: bool | None = None,
         width: int | None = None,
         clock: Callable[[], float] = time.monotonic,
+        mask: Callable[[Secret], None] = lambda _: None,
     ) -> None:
         self._rich = _Terminal(
             file=stream,
@@ -81,6 +83,7 @@ class Console:
         self._interactive = interactive
         self._clock = clock
         self._last_detail = clock()
+        self._mask = mask
 
     @contextmanager
     def step(self, name: str, doing: str) -> Iterator[None]:
@@ -132,6 +135,10 @@ class Console:
         if finding.hint:
             self._write(finding.hint, indent="  ")
         self._write(finding.docs, indent="  ", style="dim")
+
+    def mask(self, secret: Secret) -> None:
+        """Have a secret struck out of the log, where the CI can."""
+        self._mask(secret)
 
     def show_error(self, error: PublisherError, hint: str = "") -> None:
         """What stopped the run; ``hint`` is the provider's, and beats the error's own."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.resources import files
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from publisher.errors import CannotWrite, InternalError
-from publisher.files import write_whole
+from publisher.errors import InternalError
 from publisher.models import Attested, Dist, Finding, Identity, Run
-from publisher.report import doctor
+from publisher.report import doctor, files
 from publisher.report.summary import placed, releases
 
 SCHEMA = "publisher.report/1"
@@ -79,17 +78,13 @@ def write(run: Run, path: Path) -> None:
         CannotWrite: The file can't be written.
         InternalError: As ``as_report``.
     """
-    text = as_json(run)
-    try:
-        write_whole(path, text.encode())
-    except OSError as e:
-        message = f"The report can't be written: {e.strerror}."
-        raise CannotWrite(message, facts={"path": str(path)}) from e
+    files.write(as_json(run), path, "report")
 
 
 def schema(name: str = SCHEMA) -> dict[str, Any]:
     """The JSON Schema (2020-12) of the report, or of ``publisher.doctor/1``."""
-    text = files(__package__).joinpath(f"{name.replace('/', '-')}.schema.json").read_text("utf-8")
+    file = resources.files(__package__).joinpath(f"{name.replace('/', '-')}.schema.json")
+    text = file.read_text("utf-8")
     document: dict[str, Any] = json.loads(text)
     return document
 

@@ -44,8 +44,8 @@ def summary(run: Run, links: Sequence[str] = ()) -> Iterator[Line]:
     yield from _errors(run)
     if run.identity or run.attested:
         yield "", ""
-        yield from _who(run)
-    steps = [*_next(run), *(f"See {flat(link)}" for link in links)]
+        yield from ((line, "") for line in who(run))
+    steps = [*next_steps(run), *(f"See {flat(link)}" for link in links)]
     if steps:
         yield "", ""
         yield "Next:", "bold"
@@ -91,14 +91,15 @@ def _table(run: Run, dists: list[Dist]) -> Iterator[Line]:
                 flat(dist.filename),
                 size(dist.size),
                 dist.sha256[:12],
-                *(_fate(placed(run, name, dist)) for name in names),
+                *(fate(placed(run, name, dist)) for name in names),
                 ", ".join(str(one.log_index) for one in attested) or "-",
             ]
         )
     yield from table(rows)
 
 
-def _fate(place: Placed) -> str:
+def fate(place: Placed) -> str:
+    """What became of a file on an index, in two or three words."""
     return place.status.replace("-", " ") + ARRIVALS[place.arrival]
 
 
@@ -109,21 +110,20 @@ def _errors(run: Run) -> Iterator[Line]:
                 yield f"  {flat(filename)} on {index}: {flat(place.error)}", "red"
 
 
-def _who(run: Run) -> Iterator[Line]:
+def who(run: Run) -> Iterator[str]:
+    """Whose run it was, and whom the certificates name, in sentences."""
     if run.identity:
         verb = "Rehearsed" if run.rehearsal else "Ran"
-        yield (
-            f"{verb} as {flat(run.identity.label)}, identified by {flat(run.identity.issuer)}.",
-            "",
-        )
+        yield f"{verb} as {flat(run.identity.label)}, identified by {flat(run.identity.issuer)}."
     sans = Counter(
         san for them in run.attested.values() for san in {one.certificate.san for one in them}
     )
     for san, count in sans.items():
-        yield f"{several(count, 'file')} attested by {flat(san)}.", ""
+        yield f"{several(count, 'file')} attested by {flat(san)}."
 
 
-def _next(run: Run) -> Iterator[str]:
+def next_steps(run: Run) -> Iterator[str]:
+    """What to do now, in sentences."""
     places = _places(run)
     late = sum(place.arrival == "not-visible-yet" for place in places)
     if run.exit_code == 8:

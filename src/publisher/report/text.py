@@ -7,6 +7,8 @@ import re
 import textwrap
 import unicodedata
 from collections.abc import Iterator, Sequence
+from itertools import groupby
+from urllib.parse import quote
 
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 # GitHub's runner takes a line for a command when `::` leads it (after trimming, and ignoring
@@ -29,15 +31,41 @@ def clean(text: str, encoding: str = "utf-8") -> str:
     ``::`` and ``##[`` become what no runner takes for a command; what ``encoding`` can't express
     is escaped. The result may be wrapped at spaces and indented without undoing any of this.
     """
+    shown = _INNER_COMMAND.sub("## ", _LEADING_COMMAND.sub("|::", visible(text)))
+    return shown.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def visible(text: str) -> str:
+    r"""What of a text can be seen: no control or invisible characters but ``\n``."""
     lines = _IGNORED.sub("", _ANSI.sub("", text)).replace("\r\n", "\n").replace("\r", "\n")
     shown = "".join(filter(None, map(_visible, lines)))
-    shown = _INNER_COMMAND.sub("## ", _LEADING_COMMAND.sub("|::", shown))
-    return shown.encode(encoding, "backslashreplace").decode(encoding)
+    return shown.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def flat(text: str) -> str:
     """``clean`` on one line, for a name in the middle of a sentence or table."""
     return " ".join(clean(text).split())
+
+
+def plain(text: str) -> str:
+    """``visible`` on one line, for a file: there no runner takes text for a command."""
+    return " ".join(visible(text).split())
+
+
+def paragraphs(text: str) -> Iterator[tuple[str, bool]]:
+    """A hint in parts, and whether each is code: what is indented (YAML, commands) is."""
+    for paragraph in visible(text).split("\n\n"):
+        for code, lines in groupby(paragraph.split("\n"), lambda line: line.startswith(" ")):
+            part = "\n".join(lines)
+            if part.strip():
+                yield textwrap.dedent(part), code
+
+
+def https(url: str | None) -> str:
+    """A foreign URL as one may link it, in any markup; empty if it is no https URL."""
+    if not url or not url.startswith("https://"):
+        return ""
+    return quote(url, safe=":/?#[]@!$&'*+,;=%~", errors="replace")
 
 
 def wrap(text: str, width: int, indent: str = "") -> list[str]:
