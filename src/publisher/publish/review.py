@@ -41,6 +41,9 @@ class Examination(Preparation):
             InvalidValue: What is asked for can't be meant.
         """
         self.record.run.review = self.found
+        actor = self.provider.understudy()
+        self.found.played = actor is not self.provider
+        self.provider, self.record.run.provider = actor, actor.name
         self.aim()
         with self._tolerant(), self.record.step("identity", "finding out who this run is"):
             self._look_who()
@@ -70,12 +73,9 @@ class Examination(Preparation):
 
     def _look_who(self) -> None:
         """Who the job is, or would be: from its token, from given claims, or invented."""
-        actor = self.provider.understudy()
-        self.found.played = actor is not self.provider
         if self._here:
             self._probe()
             return
-        self.provider = actor
         claims = self.provider.claims or self.provider.persona().claims
         who = Identity(self.provider.name, self.provider.issuer, claims, {}, {})
         self.record.run.identity = who  # whoever has no publisher is judged all the same
