@@ -30,8 +30,12 @@ TOOLS = f"{LEAVES} world http transport git"
 HELPERS = " ".join(
     f"publish.{name}"
     for name in (
+        "filename",
         "archive",
+        "framing",
+        "unpack",
         "metadata",
+        "description",
         "form",
         "simple",
         "difference",
@@ -75,6 +79,8 @@ HOMES = {
     "rich": "report.console report.progress",
     "sigstore": "publish.attest verify.core",
     "twine": "publish.metadata world",
+    # what twine and sigstore bring, and what the index judges with
+    **dict.fromkeys(("email_validator", "rfc3986"), "publish.metadata"),
     # form: its multipart encoder writes the plain fields; identity: id lets its errors through
     "urllib3": "http transport publish.form publish.identity",
     # what sigstore brings, where certificates and policies are looked into
@@ -91,9 +97,9 @@ POWERS = {
 }
 # All that may be called while a module is imported: it makes a value and leaves no trace.
 PURE = (
-    "re.compile frozenset tuple float dict.fromkeys TypeVar Path Version timedelta HTTPStatus "
-    "threading.Lock ipaddress.ip_network x509.ObjectIdentifier functools.lru_cache dataclass "
-    "field option Row Placed Kind _same _by_environment"
+    "re.compile struct.Struct frozenset tuple float dict.fromkeys TypeVar Path Version timedelta "
+    "HTTPStatus threading.Lock ipaddress.ip_network x509.ObjectIdentifier functools.lru_cache "
+    "dataclass field option Row Placed Kind _same _by_environment"
 )
 DECORATORS = (
     "dataclass property classmethod staticmethod abstractmethod contextmanager cache "

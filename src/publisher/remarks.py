@@ -14,7 +14,6 @@ NOTES: dict[str, Severity] = {
     "description-check": "warning",
     "foreign-file": "note",
     "larger-than-default-limit": "warning",
-    "metadata-version-unknown": "warning",
     "not-visible-yet": "warning",
     "token-not-burned": "warning",
     "other-dists": "warning",
