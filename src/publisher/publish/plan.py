@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
+
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+from packaging.version import Version
 
 from publisher.errors import AlreadyPublished, ReleaseConflict
 from publisher.http import Http, NetworkError
@@ -13,6 +22,7 @@ from publisher.publish.difference import describe
 from publisher.publish.simple import listing
 from publisher.world import Index
 
+OPEN_FOR = timedelta(days=14)  # the index closes a release then
 COMPARE_CAP = 512 << 20  # bytes of a conflicting file that we download to compare
 
 
@@ -46,6 +56,37 @@ def decide(dist: Dist, listed: Listed | None) -> Planned:
     if listed is None:
         return Planned(dist, "new")
     return Planned(dist, "identical" if listed.sha256 == dist.sha256 else "conflict", listed)
+
+
+def barred(dist: Dist, listed: Mapping[str, datetime | None], now: datetime) -> str | None:
+    """Why a release takes no further file like this one; pure.
+
+    Args:
+        dist: A file that the index doesn't have.
+        listed: When each file of the project was uploaded, by name (PEP 700), if the index says so.
+        now: The present.
+    """
+    release = {
+        name: when for name, when in listed.items() if _version(name) == Version(dist.version)
+    }
+    sdists = sorted(name for name in release if not name.endswith(".whl"))
+    if dist.kind == "sdist" and sdists:
+        return f"the release has an sdist already, {sdists[0]}, and an index takes one"
+    first = min((when for when in release.values() if when), default=now)
+    if first < now - OPEN_FOR:
+        return (
+            f"the release was begun on {first:%Y-%m-%d}, and takes files for {OPEN_FOR.days} days"
+        )
+    return None
+
+
+def _version(filename: str) -> Version | None:
+    try:
+        if filename.endswith(".whl"):
+            return parse_wheel_filename(filename)[1]
+        return parse_sdist_filename(filename)[1]
+    except (InvalidSdistFilename, InvalidWheelFilename):
+        return None
 
 
 def _conflict(http: Http, index: Index, taken: list[tuple[Dist, Listed]]) -> ReleaseConflict:
