@@ -19,6 +19,7 @@ from publisher.remarks import NOTES
 from publisher.report import record
 from publisher.usage import help_text
 from support import options_doc
+from support.codes import all_errors
 
 ROOT = Path(__file__).parent.parent
 SOURCE = Path(publisher.__file__).parent
@@ -46,7 +47,7 @@ DEPENDENCIES = "build id packaging pypi-attestations requests rich sigstore twin
 
 def causes() -> dict[str, type[errors.PublisherError]]:
     """Our errors, without what tests may derive from them."""
-    found = errors.all_errors()
+    found = all_errors()
     return {code: cls for code, cls in found.items() if cls.__module__ == errors.__name__}
 
 

@@ -16,7 +16,6 @@ from publisher.errors import (
     SettingNotAllowedHere,
     UnknownSetting,
     UsageError,
-    all_errors,
 )
 from publisher.models import Secret
 from publisher.options import COMMANDS, Options, rows
@@ -24,6 +23,7 @@ from publisher.rows import FACES, option, rows_of
 from publisher.settings import foreign_settings, resolve
 from publisher.usage import help_text
 from publisher.world import INDEXES
+from support.codes import all_errors
 
 BY_NAME = {row.name: row for row in rows()}
 

@@ -439,13 +439,6 @@ def old(stage: Stage) -> None:
     stage.index(releases={"1.0": {"age_days": 15}})
 
 
-def second_sdist(stage: Stage) -> None:
-    stage.wheel.unlink()
-    sdist = make_sdist(stage.folder, stage.name, "1.0")
-    assert stage.sandbox.upload(stage.api_token(), sdist).status_code == 200
-    make_sdist(stage.dist, stage.name, "1.0.0")
-
-
 def same_content(stage: Stage) -> None:
     other = stage.folder / stage.wheel.name.replace("-1.0-", "-1.0-1-")
     shutil.copy(stage.wheel, other)
@@ -526,7 +519,6 @@ def race(stage: Stage) -> None:
         (closed, 403, "The index takes no files for now."),
         (deleted, 400, "A name is used once, also if its file was deleted."),
         (old, 400, "it takes new files for 14 days."),
-        (second_sdist, 400, "1.0 and 1.0.0 are one release."),
         (same_content, 400, "or this content under another name."),
         (other_project, 403, "is registered for other projects than"),
         (new_project, 400, "a trusted publisher can't make one."),

@@ -23,7 +23,7 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from publisher import git
 from publisher.errors import BuildFailed, CannotWrite, NothingToPublish
 from publisher.models import Finding
-from publisher.publish.archive import refused_platform
+from publisher.publish.filename import refused_platform
 from publisher.remarks import remark
 
 _TAIL = 30  # lines of output that an error shows

@@ -27,7 +27,7 @@ from publisher.errors import (
     TagMismatch,
 )
 from publisher.models import Dist, Finding
-from publisher.publish import archive, metadata
+from publisher.publish import archive, filename, metadata
 from publisher.remarks import remark
 
 _BUFFER = 1 << 20
@@ -174,7 +174,7 @@ def read(path: Path, note: Note) -> Dist:
         InvalidMetadata: The index would refuse the metadata.
         MetadataMismatch: Name and metadata disagree.
     """
-    named = archive.parse(path.name)
+    named = filename.parse(path.name)
     try:
         size, digest = sha256(path)
     except OSError as error:

@@ -176,7 +176,7 @@ class Examination(Preparation):
             made = plan.compare(self.http, index, files, projects)
         self.found.plan += [_outlook(index, planned) for planned in made.files]
         with self._tolerant():
-            plan.refuse_conflicts(self.http, index, made)
+            plan.refuse(self.http, index, made)
         target = self.target(index)
         if target.attestations == "off":
             what = f"no attestations for {index.name}: {target.why}"
@@ -244,4 +244,5 @@ class Examination(Preparation):
 
 def _outlook(index: Index, planned: Planned) -> Outlook:
     dist = planned.dist
-    return Outlook(index.name, dist.filename, dist.sha256, planned.state, WHY[planned.state])
+    why = planned.why or WHY[planned.state]
+    return Outlook(index.name, dist.filename, dist.sha256, planned.state, why)
