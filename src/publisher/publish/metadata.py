@@ -44,7 +44,7 @@ def judge(contents: Contents, named: Named, note: Callable[[Finding], None]) -> 
     found += [*_urls(raw), *_texts(raw), *_licenses(raw, contents, named)]
     if found:
         raise InvalidMetadata(
-            f"The index would refuse the metadata of {named.filename}: {'; '.join(found)}",
+            f"the index would refuse the metadata of {named.filename}: {'; '.join(found)}",
             facts={"file": named.filename, "problems": found},
         )
     _compare(raw, named)
@@ -84,8 +84,8 @@ def _newer(raw: RawMetadata) -> str | None:
 def _unknown_version(named: Named, version: str) -> Finding:
     return remark(
         "metadata-version-unknown",
-        f"Metadata version {version} is newer than {_NEWEST}, the newest we know. "
-        "Fields that are new in it are not sent, and the index may refuse it.",
+        f"metadata version {version} is newer than {_NEWEST}, the newest we know: "
+        "fields that are new in it are not sent, and the index may refuse it",
         hint="Update publisher, or have the build backend write an older metadata version.",
         file=named.filename,
     )
@@ -162,16 +162,16 @@ def _render(raw: RawMetadata, named: Named, note: Callable[[Finding], None]) -> 
     text = raw.get("description", "")
     content_type = raw.get("description_content_type")
     if not text or text.rstrip() == "UNKNOWN":
-        note(_description("The description is missing: the project's page will be empty.", named))
+        note(_description("the description is missing: the project's page will be empty", named))
         return
     if content_type is None:
-        why = "The description has no content type: the index reads it as reStructuredText."
+        why = "the description has no content type: the index reads it as reStructuredText"
         note(_description(why, named))
     with _docutils:
         problems = _rendering(text, content_type or "text/x-rst")
     if problems is not None:
         raise InvalidMetadata(
-            f"The index would refuse {named.filename}: the description failed to render as "
+            f"the index would refuse {named.filename}: the description failed to render as "
             f"{content_type or 'text/x-rst, the default'}",
             facts={"file": named.filename, "problems": problems.splitlines()},
             hint="If it is Markdown, say so in [project] readme's content-type.",

@@ -83,7 +83,7 @@ def write(run: Run, path: Path) -> None:
     try:
         write_whole(path, text.encode())
     except OSError as e:
-        message = f"The report can't be written: {e.strerror}."
+        message = f"the report can't be written: {e.strerror}"
         raise CannotWrite(message, facts={"path": str(path)}) from e
 
 
@@ -174,4 +174,4 @@ def _plain(value: object, where: str) -> object:
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {key: _plain(item, f"{where}.{key}") for key, item in value.items()}
     name = type(value).__name__
-    raise InternalError(f"The report's {where} is no JSON value: {name}.", facts={"type": name})
+    raise InternalError(f"the report's {where} is no JSON value: {name}", facts={"type": name})
