@@ -178,19 +178,6 @@ def test_no_publisher_fits(stage: Stage, kind: str, registered: dict[str, Any], 
     assert all(stage.claims.get(one["claim"]) == one["claimed"] for one in error["facts"]["fields"])
 
 
-@pytest.mark.parametrize("kind", PERSONAS)
-def test_what_a_user_of_each_ci_reads(stage: Stage, kind: str) -> None:
-    """As in tests/golden; the job names no environment, and one is registered."""
-    stage.name = "golden"
-    stage.runs_on(kind)
-    stage.claims = {k: v for k, v in stage.claims.items() if k != "environment"}
-    stage.claims |= {"actor": "jane"} if kind == "activestate" else {}
-    other: dict[str, Any] = {"google": {"sub": "1"}, "activestate": {"actor_id": "2"}}
-    stage.trusts(**other.get(kind, {}))
-    golden = HERE / "golden" / f"mint-refused-{kind}.txt"
-    assert stage.mint_refused()["hint"] + "\n" == golden.read_text("utf-8")
-
-
 def test_the_fields_are_not_told_twice(stage: Stage) -> None:
     stage.trusts(workflow="publish.yml")
     _, _, shown = stage.run()
