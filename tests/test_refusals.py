@@ -511,7 +511,7 @@ def race(stage: Stage) -> None:
         (organization, 400, "The organization that owns the project is not active."),
         (read_only, 403, "The index takes nothing for now"),
         (closed, 403, "The index takes no files for now."),
-        (deleted, 400, "A name is used once, also if its file was deleted."),
+        (deleted, 400, "A name is used once, even if its file was deleted."),
         (old, 400, "it takes new files for 14 days."),
         (second_sdist, 400, "1.0 and 1.0.0 are one release."),
         (same_content, 400, "or this content under another name."),
@@ -528,7 +528,7 @@ def race(stage: Stage) -> None:
         (classifier, 400, "A classifier is misspelt"),
         (old_classifier, 400, "The index does not take Topic :: Old any more."),
         (attested_by_user, 400, "An API token uploads, but can't attest."),
-        (race, 500, "The index failed, also when asked again."),
+        (race, 500, "The index failed, even when asked again."),
     ],
 )
 def test_refused_files(
@@ -644,8 +644,8 @@ UPLOADS = [
     (410, "Gone", "any more"),
     (413, "Request Entity Too Large", "a proxy before it"),
     (429, "Slow down", "lower --jobs"),
-    (500, "Oh {no}", "also when asked again"),
-    (503, "Oh no", "also when asked again"),
+    (500, "Oh {no}", "even when asked again"),
+    (503, "Oh no", "even when asked again"),
     (400, "Too {pretty}", "does not know that refusal"),
 ]  # fmt: skip
 
