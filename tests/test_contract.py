@@ -65,6 +65,12 @@ def calls() -> Iterator[tuple[str, ast.Call]]:
                 yield ast.unparse(node.func).rpartition(".")[2], node
 
 
+def wording(message: ast.expr) -> str:
+    """What stands in the source of a message; what is filled in becomes ``x``."""
+    parts = message.values if isinstance(message, ast.JoinedStr) else [message]
+    return "".join(str(part.value) if isinstance(part, ast.Constant) else "x" for part in parts)
+
+
 # Options
 
 
@@ -146,6 +152,17 @@ def test_every_remark_has_a_severity_and_is_made_somewhere() -> None:
     made = [node.value for node in remarks if isinstance(node, ast.Constant)]
     assert len(made) == len(remarks), "remark() takes its code as a literal"
     assert set(made) == NOTES.keys()
+
+
+def test_messages_go_on_in_the_line_of_their_code() -> None:
+    """``error CODE: message``: small letters, but for names, and no full stop at the end."""
+    known = {cause.__name__: 0 for cause in causes().values()} | {"remark": 1}
+    messages = [call.args[known[name]] for name, call in calls() if name in known]
+    texts = [text for message in messages if (text := wording(message))]
+    assert len(texts) > 50
+    names = r"(?!ActiveState|Sigstore|PUBLISHER_)"
+    assert [text for text in texts if re.match(f"{names}[A-Z]", text)] == []
+    assert [text for text in texts if text.endswith(".")] == []
 
 
 def test_errors_and_remarks_share_no_code() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -443,4 +444,8 @@ def test_error(
         written = json.loads(report.read_text())
         jsonschema.validate(written, schema())
         assert written["exit_code"] == exit_code
-        assert code in [finding["code"] for finding in written["findings"]]
+        (message,) = [one["message"] for one in written["findings"] if one["code"] == code]
+        assert not re.match(r"(?!Sigstore)[A-Z][a-z]+ ", message), (
+            "messages begin with a small letter"
+        )
+        assert not message.endswith("."), "and end without a full stop"

@@ -218,7 +218,7 @@ def test_all_problems_at_once(tmp_path: Path, notes: list[Finding]) -> None:
         read_all(collect([tmp_path], notes.append), notes.append)
     also = caught.value.facts["also"]
     assert isinstance(also, list)
-    assert [text.split(" ")[0] for text in also] == ["b-1.0.tar.gz", "The"]
+    assert [text.split(" ")[0] for text in also] == ["b-1.0.tar.gz", "the"]
     assert caught.value.facts["file"] == "a-1.0.zip"
 
 

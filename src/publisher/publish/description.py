@@ -38,8 +38,8 @@ print(json.dumps(problem and problem[:10000]))
 _REPORT = re.compile(r"^<string>:(\d*): \(([A-Z]+)/\d+\) (.*)", re.DOTALL | re.MULTILINE)
 _one_at_a_time = threading.Lock()  # the wheels of a release share one description
 
-MISSING = "The description is missing: the project's page will be empty."
-UNTYPED = "The description has no content type: the index reads it as reStructuredText."
+MISSING = "the description is missing: the project's page will be empty"
+UNTYPED = "the description has no content type: the index reads it as reStructuredText"
 
 
 def problems(text: str, content_type: str | None) -> list[str]:

@@ -90,7 +90,7 @@ def parse(filename: str) -> Named:
 
 def _refused(filename: str, why: str, hint: str = "") -> RefusedName:
     return RefusedName(
-        f"The index would refuse {filename!r}: it {why}", facts={"file": filename}, hint=hint
+        f"the index would refuse {filename!r}: it {why}", facts={"file": filename}, hint=hint
     )
 
 

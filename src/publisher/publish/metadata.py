@@ -45,7 +45,7 @@ def judge(contents: Contents, named: Named, note: Callable[[Finding], None]) -> 
     found += _licenses(raw, contents, named)
     if found:
         raise InvalidMetadata(
-            f"The index would refuse the metadata of {named.filename}: {'; '.join(found)}",
+            f"the index would refuse the metadata of {named.filename}: {'; '.join(found)}",
             facts={"file": named.filename, "problems": found},
         )
     _compare(raw, named)
@@ -222,7 +222,7 @@ def _render(raw: RawMetadata, named: Named, note: Callable[[Finding], None]) -> 
     description.remark_on(text, content_type, named.filename, note)
     if text and (found := description.problems(text, content_type)):
         raise InvalidMetadata(
-            f"The index would refuse {named.filename}: the description failed to render as "
+            f"the index would refuse {named.filename}: the description failed to render as "
             f"{content_type or 'text/x-rst, the default'}",
             facts={"file": named.filename, "problems": found},
             hint="If it is Markdown, say so in [project] readme's content-type.",
