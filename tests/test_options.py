@@ -170,6 +170,13 @@ def test_one_field_is_all_a_new_option_needs() -> None:
     assert (color.kind, color.choices, color.metavar) == ("choice", ("auto", "no"), "auto|no")
 
 
+def test_choices_are_whole_words() -> None:
+    for row in rows():
+        assert isinstance(row.choices, tuple), row.name
+        assert isinstance(row.commands, tuple), row.name
+    refused(InvalidValue, "--allow", "private")
+
+
 def test_defaults() -> None:
     command, options = read()
     assert command == "publish"

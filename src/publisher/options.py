@@ -186,7 +186,7 @@ class Options:
         "Where and as whom",
         "accept one named finding; repeatable",
         decisive=True,
-        choices=("private-repo-in-public-log"),
+        choices=("private-repo-in-public-log",),
         metavar="CODE",
         repeatable=True,
         commands=IDENTITY,
