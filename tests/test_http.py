@@ -242,7 +242,7 @@ def test_redirects_are_not_followed(web: Web, http: Http, file: FileForm, status
     assert http.post_stream(f"{web.url}/", file, UploadToken(SECRET, 0)).status == status
     file.close()
     with pytest.raises(NetworkError, match=f"answered {status}"):
-        http.download(f"{web.url}/", io.BytesIO(), 10)
+        http.download(f"{web.url}/", io.BytesIO(), 10, listed_at=web.url)
     assert {seen.path for seen in web.seen} == {"/"}
 
 
@@ -328,17 +328,17 @@ def test_download(web: Web, http: Http, tmp_path: Path) -> None:
     data = bytes(range(256)) * 20_000
     web.on("/file", busy(), Say(200, data))
     with (tmp_path / "got").open("wb") as into:
-        http.download(f"{web.url}/file", into, len(data))
+        http.download(f"{web.url}/file", into, len(data), listed_at=web.url)
     assert (tmp_path / "got").read_bytes() == data
     assert web.seen[0].headers["Accept"] == "*/*"
     assert http.requests == 2
     with pytest.raises(NetworkError, match=f"larger than {len(data) - 1} bytes"):
-        http.download(f"{web.url}/file", io.BytesIO(), len(data) - 1)
+        http.download(f"{web.url}/file", io.BytesIO(), len(data) - 1, listed_at=web.url)
     with pytest.raises(NetworkError, match="answered 404"):
-        http.download(f"{web.url}/other", io.BytesIO(), 10)
+        http.download(f"{web.url}/other", io.BytesIO(), 10, listed_at=web.url)
     web.on("/file", Say(200, b"half", kind="cut"))
     with pytest.raises(NetworkError, match="the connection failed"):
-        http.download(f"{web.url}/file", io.BytesIO(), len(data))
+        http.download(f"{web.url}/file", io.BytesIO(), len(data), listed_at=web.url)
 
 
 # Secrets

@@ -6,20 +6,38 @@ The sandbox plays them; our program takes them for what the options say they are
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+import requests
 
 from publisher import cli
+from publisher.rehearsal.child import child
 from publisher.report.record import schema
 from support.archives import make_wheel
 from support.sandbox import Sandbox
 
 Report = dict[str, Any]
 ISSUER = "https://id.example"
+HERE = "packages.example"
+"""What the index of our own wants its tokens to be for."""
+
+
+@pytest.fixture(scope="module")
+def own_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A world with an index of our own, whose tokens no other index takes."""
+    folder = tmp_path_factory.mktemp("own")
+    with (
+        child(folder, indexes=(f"own@{HERE}",), env=os.environ) as (url, _),
+        requests.Session() as http,
+    ):
+        http.trust_env = False
+        yield Sandbox(url, http)
 
 
 @dataclass
@@ -38,13 +56,13 @@ class Own:
     def tokens(self, kind: str = "github", **claims: object) -> str:
         """Two of each: a run looks at one, and a second run must not find it used."""
         player = self.sandbox.persona(kind, claims=claims)
-        wanted = {aud: [player.token(aud), player.token(aud)] for aud in ("pypi", "sigstore")}
+        wanted = {aud: [player.token(aud), player.token(aud)] for aud in (HERE, "sigstore")}
         return self.file("tokens.json", wanted)
 
     def index(self) -> list[str]:
         url = self.sandbox.index
         where = ["--repository-url", f"{url}/legacy/", "--check-url", f"{url}/simple"]
-        return [*where, "--audience", "pypi"]
+        return [*where, "--audience", HERE]
 
     def trust(self) -> list[str]:
         return ["--trust-config", self.file("trust.json", self.sandbox.info["trust_config"])]
@@ -60,8 +78,8 @@ class Own:
 
 
 @pytest.fixture
-def own(sandbox: Sandbox, tmp_path: Path, clean_env: dict[str, str]) -> Own:
-    return Own(sandbox, tmp_path, clean_env)
+def own(own_world: Sandbox, tmp_path: Path, clean_env: dict[str, str]) -> Own:
+    return Own(own_world, tmp_path, clean_env)
 
 
 @pytest.fixture
@@ -97,7 +115,7 @@ def test_everything_of_ones_own(
 
 
 def test_the_index_that_is_not_read(own: Own, wheel: Path) -> None:
-    where = ["--repository-url", f"{own.sandbox.index}/legacy/", "--audience", "pypi"]
+    where = ["--repository-url", f"{own.sandbox.index}/legacy/", "--audience", HERE]
     report = own(wheel, "--id-token-file", own.tokens(), *where, *own.trust())
     assert fates(report) == [("uploaded", "not-checked")]
     assert "index-not-readable" in codes(report)
@@ -105,16 +123,16 @@ def test_the_index_that_is_not_read(own: Own, wheel: Path) -> None:
 
 
 def test_another_audience_is_not_answered(own: Own, wheel: Path) -> None:
-    where = [*own.index()[:-2], "--audience", "index.example"]
+    where = [*own.index()[:-2], "--audience", "other.example"]
     tokens = own.sandbox.persona()
-    file = own.file("t.json", {aud: tokens.token(aud) for aud in ("index.example", "sigstore")})
+    file = own.file("t.json", {aud: tokens.token(aud) for aud in ("other.example", "sigstore")})
     report = own(wheel, "--id-token-file", file, *where, *own.trust(), exit_code=6)
     assert codes(report) == {"audience-mismatch"}
 
 
 def test_tokens_are_used_once(own: Own, wheel: Path) -> None:
     player = own.sandbox.persona()
-    held = {aud: player.token(aud) for aud in ("pypi", "sigstore")}
+    held = {aud: player.token(aud) for aud in (HERE, "sigstore")}
     file = own.file("t.json", held)
     where = [*own.index(), "--repository-url", f"{own.sandbox.index}/legacy/"]
     report = own(wheel, "--id-token-file", file, *where, *own.trust())
@@ -127,8 +145,8 @@ def test_tokens_are_used_once(own: Own, wheel: Path) -> None:
 
 def test_an_identity_provider_that_nobody_knows(own: Own, wheel: Path) -> None:
     """It can ask an index of one's own, which is free to know it; this one does not."""
-    token = own.sandbox.persona(claims={"iss": ISSUER, "sub": "me"}).token("pypi")
-    file = own.file("t.json", {"pypi": token})
+    player = own.sandbox.persona(claims={"iss": ISSUER, "sub": "me"})
+    file = own.file("t.json", {aud: player.token(aud) for aud in (HERE, "pypi")})
     report = own(wheel, "--id-token-file", file, *own.index(), exit_code=6)
     assert report["provider"]["publisher"] == {"kind": "Custom", "subject": "me"}
     assert codes(report) == {"attestations-off", "mint-refused"}
@@ -206,6 +224,23 @@ def test_a_file_that_holds_no_password(own: Own, wheel: Path, content: str) -> N
     file = own.file("password", content)
     report = own(wheel, "--password-file", file, exit_code=2)
     assert "must hold one line" in report["findings"][0]["message"]
+
+
+@pytest.mark.parametrize("audience", ["pypi", "testpypi", "sigstore"])
+def test_nobody_gets_a_token_for_somebody_else(own: Own, wheel: Path, audience: str) -> None:
+    where = [*own.index()[:-2], "--audience", audience]
+    report = own(wheel, "--id-token-file", own.tokens(), *where, exit_code=2)
+    assert "are for another service" in report["findings"][0]["message"]
+
+
+@pytest.mark.parametrize("mode", ["required", "best-effort"])
+def test_a_password_attests_nothing(own: Own, wheel: Path, mode: str) -> None:
+    """Not even with the best effort: the index would refuse the file for it."""
+    argv = [wheel, "--dry-run", "--attestations", mode, "--report", own.folder / "r.json"]
+    code = cli.run([*map(str, argv)], {**own.env, "PUBLISHER_PASSWORD": "pypi-x"})
+    report = json.loads((own.folder / "r.json").read_text())
+    assert code == (2 if mode == "required" else 0)
+    assert all(not file["attestations"] for file in report["files"])
 
 
 def test_two_passwords(own: Own, wheel: Path) -> None:

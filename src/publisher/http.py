@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
+import html
 import ipaddress
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 import requests
 from requests.structures import CaseInsensitiveDict
@@ -31,6 +33,8 @@ from publisher.transport import (
     no_login,
 )
 
+PATIENCE = 120.0  # seconds for an answer, and more for a long one
+SLOWEST = 100_000  # bytes per second
 ANSWER_CAP = 64 << 20  # the largest project listings are some ten MB
 
 
@@ -51,6 +55,14 @@ class Answer:
     reason: str
     headers: Mapping[str, str]
     body: bytes
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """What we sent, in every spelling: should the other side send it back, nobody sees it."""
+
+    def strike(self, text: str) -> str:
+        """``text``, which is from the answer, without our own secrets."""
+        for secret in self.secrets:
+            text = text.replace(secret, "<secret>")
+        return text
 
     def json_object(self) -> dict[str, object]:
         """Return the body as a JSON object; raise ``ValueError`` if it is anything else."""
@@ -64,17 +76,13 @@ class Answer:
 
     def without(self, *secrets: Secret, user: str = "__token__") -> Answer:
         """The same, should the other side have sent our own secrets back to us."""
-
-        def strike(text: str) -> str:
-            for secret in secrets:
-                text = text.replace(secret.reveal(), "<secret>")
-                text = text.replace(login_of(secret, user), "<secret>")
-            return text
-
-        # Latin-1 maps bytes to characters and back, one to one
-        body = strike(self.body.decode("latin-1")).encode("latin-1")
-        headers = CaseInsensitiveDict((k, strike(v)) for k, v in self.headers.items())
-        return replace(self, reason=strike(self.reason), headers=headers, body=body)
+        spelt = tuple(form for secret in secrets for form in _spellings(secret, user))
+        answer = replace(self, secrets=spelt)
+        body = self.body
+        for form in spelt:
+            body = body.replace(form.encode("utf-8", "surrogateescape"), b"<secret>")
+        headers = CaseInsensitiveDict((k, answer.strike(v)) for k, v in self.headers.items())
+        return replace(answer, reason=answer.strike(self.reason), headers=headers, body=body)
 
     def facts(self) -> dict[str, object]:
         """What a person needs to see of an answer that was not expected."""
@@ -82,8 +90,17 @@ class Answer:
             "url": self.url,
             "status": self.status,
             "content_type": self.headers.get("Content-Type", ""),
-            "answer": self.body[:600].decode("utf-8", "replace"),
+            "answer": self.strike(self.body[:20_000].decode("utf-8", "replace"))[:600],
         }
+
+
+def _spellings(secret: Secret, user: str) -> list[str]:
+    """How a server may write it: plain, as a login, in JSON, HTML or a URL; the longest first."""
+    text = secret.reveal()
+    spelt = {text, login_of(secret, user), quote(text), quote(text, safe=""), quote_plus(text)}
+    spelt |= {json.dumps(text, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
+    spelt |= {html.escape(text, quote=quotes) for quotes in (True, False)}
+    return sorted(spelt, key=len, reverse=True)
 
 
 def answer_in(error: BaseException | None) -> Answer | None:
@@ -112,6 +129,17 @@ def carries_secrets(url: str) -> bool:
         return urlsplit(url).scheme == "https"
     except ValueError:
         return False
+
+
+def _is_public(url: str) -> bool:
+    """Whether ``url`` is https and names no address of this machine or of a private network."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme != "https" or is_loopback(url):
+            return False
+        return ipaddress.ip_address(parts.hostname or "").is_global
+    except ValueError:  # a name, which is what index and files have
+        return urlsplit(url).scheme == "https"
 
 
 class Body(Protocol):
@@ -208,9 +236,25 @@ class Http:
         answer = self._ask("POST", url, secret=True, data=body, headers=headers, auth=login)
         return answer.without(token.secret, user=token.user)
 
-    def download(self, url: str, into: BinaryIO, cap: int) -> None:
-        """GET at most ``cap`` bytes into a file. Raises ``NetworkError``."""
-        with self._open("GET", url, headers={"Accept": "*/*"}) as response:
+    def download(
+        self, url: str, into: BinaryIO, cap: int, *, listed_at: str, account: Account | None = None
+    ) -> None:
+        """GET at most ``cap`` bytes into a file, from where an index has it.
+
+        A link from another place to this machine or a private network is not followed, nor one
+        without TLS. The ``account`` goes only to where the list came from.
+
+        Raises:
+            NetworkError: No usable answer.
+        """
+        if urlsplit(url)[:2] != urlsplit(listed_at)[:2]:
+            account = None
+            if not _is_public(url) or not _is_public(listed_at):
+                raise NetworkError(url, f"a link of {listed_at} leads there")
+        more: dict[str, Any] = {}
+        if account:
+            more = {"secret": True, "auth": Login(account.password, account.user)}
+        with self._open("GET", url, headers={"Accept": "*/*"}, **more) as response:
             if response.status_code != 200:
                 raise NetworkError(url, f"answered {response.status_code}")
             into.writelines(_blocks(response, url, cap))
@@ -240,11 +284,13 @@ class Http:
 
 
 def _blocks(response: requests.Response, url: str, cap: int) -> Iterator[bytes]:
-    """The body in blocks; more than ``cap`` bytes or a broken-off body is an error."""
-    read = 0
+    """The body in blocks; more than ``cap`` bytes, too slow or broken off is an error."""
+    read, until = 0, time.monotonic() + PATIENCE
     try:
-        for block in response.iter_content(BLOCK):
+        while block := response.raw.read1(BLOCK, decode_content=True):
             read += len(block)
+            if time.monotonic() > until + read / SLOWEST:
+                raise NetworkError(url, f"the answer is slower than {SLOWEST} bytes per second")
             if read > cap:
                 raise NetworkError(url, f"the answer is larger than {cap} bytes")
             yield block

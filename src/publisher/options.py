@@ -32,7 +32,7 @@ IDENTITY = ("publish", "doctor", "attest")
 """Commands that ask who this run is."""
 INDEX = ("publish", "doctor")
 """Commands that look at an index."""
-REHEARSED = ("publish", "attest")
+REHEARSED = ("publish", "doctor", "attest")
 """Commands that a rehearsal plays."""
 
 
@@ -171,7 +171,7 @@ class Options:
         "a Sigstore of your own: its ClientTrustConfig as JSON",
         decisive=True,
         metavar="FILE",
-        commands=("publish", "attest"),
+        commands=IDENTITY,
     )
     provider_claims: Path | None = option(
         None,
@@ -180,6 +180,7 @@ class Options:
         metavar="FILE",
         faces=NO_FACE,
         commands=IDENTITY,
+        decisive=True,
     )
     allow: tuple[str, ...] = option(
         (),

@@ -66,7 +66,8 @@ def resolve(argv: Sequence[str], env: Mapping[str, str], pyproject: Path) -> tup
     _refuse_decisive(table)
     settings = [*_from_table(table), *_from_environment(env), *line]
     latest = {s.row.attribute: s for s in settings if command in s.row.commands}
-    return command, replace(Options(), **_values(latest.values()))
+    _refuse_to_act(command, settings)
+    return command, replace(Options(), **_values(latest.values(), pyproject.parent))
 
 
 def report_path(argv: Sequence[str], env: Mapping[str, str]) -> Path | None:
@@ -131,6 +132,17 @@ def _refuse_misspelt_command(word: str, folder: Path) -> None:
     if word.isalpha() and get_close_matches(word, COMMANDS, 1) and not (folder / word).exists():
         problem = f"there is no command {word!r}, and no path either{_nearest(word, COMMANDS)}"
         _raise_all(InvalidOption, "", {word: problem}, "`publisher --help`")
+
+
+def _refuse_to_act(command: str, settings: Iterable[Setting]) -> None:
+    """A rehearsal that was asked for everywhere is not left out in silence."""
+    for row, source, texts in settings:
+        asked = row.attribute == "sandbox" or (row.attribute == "dry_run" and _read(row, texts[-1]))
+        if asked and command not in (*row.commands, "sandbox"):
+            raise InvalidValue(
+                f"{source} asks for a rehearsal, and `publisher {command}` has none",
+                hint=f"Take {source} away for this command.",
+            )
 
 
 def _tool_table(pyproject: Path) -> Mapping[str, object]:
@@ -207,11 +219,12 @@ def _from_environment(env: Mapping[str, str]) -> list[Setting]:
     return found
 
 
-def _values(settings: Iterable[Setting]) -> dict[str, Any]:
+def _values(settings: Iterable[Setting], project: Path) -> dict[str, Any]:
     values, problems = {}, {}
     for row, source, texts in settings:
         read = [_read(row, text) for text in texts]
-        outside = source.startswith("[") and any(map(_leaves_the_project, read))
+        paths = [Path(text) for text in texts] if row.kind == "path" or row.positional else []
+        outside = source.startswith("[") and any(_leaves(project, path) for path in paths)
         if not read or None in read or outside:
             wrong = texts[read.index(None)] if None in read else ", ".join(texts)
             problems[source] = _unreadable(source, row, wrong)
@@ -221,9 +234,13 @@ def _values(settings: Iterable[Setting]) -> dict[str, Any]:
     return values
 
 
-def _leaves_the_project(value: object) -> bool:
+def _leaves(project: Path, value: Path) -> bool:
     """Whether a path leads elsewhere: a checkout must not say where else we read and write."""
-    return isinstance(value, Path) and (value.is_absolute() or ".." in value.parts)
+    try:
+        inside = (project / value).resolve().is_relative_to(project.resolve())
+    except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL
+        return True
+    return value.is_absolute() or ".." in value.parts or not inside
 
 
 def _read(row: Row, text: str) -> object:

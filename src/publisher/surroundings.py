@@ -17,7 +17,7 @@ from publisher.http import carries_secrets
 from publisher.models import Account, Secret
 from publisher.options import Options
 from publisher.providers.base import Provider
-from publisher.world import INDEXES, Index, World, custom
+from publisher.world import INDEXES, RESERVED, Index, World, custom
 
 if TYPE_CHECKING:
     from publisher.world import TokenSource
@@ -63,6 +63,13 @@ def indexes(options: Options) -> tuple[Index, ...]:
     _check(options)
     if options.repository_url:
         found = [custom(options.repository_url, options.check_url, options.audience)]
+        if found[0].audience in RESERVED and not options.password and not options.password_file:
+            raise InvalidValue(
+                f"tokens with the audience {found[0].audience!r} are for another service, which "
+                f"would take them from {found[0].name}",
+                facts={"audience": found[0].audience, "reserved": sorted(RESERVED)},
+                hint="Name the audience that the index asks for: --audience TEXT.",
+            )
     else:
         found = [INDEXES[name]() for name in options.indexes]
     password = _password(options)
@@ -80,8 +87,7 @@ def _check(options: Options) -> None:
     ):
         if url and not _usable(url):
             raise InvalidValue(
-                f"{flag} {url[:200]}: a URL must begin with https:// and name a host, without user "
-                "and password",
+                f"{flag}: a URL must begin with https:// and name a host, without a password",
                 hint="Plain http is fine on this machine only. A password goes into a file: "
                 "--password-file.",
             )
@@ -104,7 +110,7 @@ def _check(options: Options) -> None:
 def _usable(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        return bool(parts.hostname and not parts.username and carries_secrets(url))
+        return bool(parts.hostname and "@" not in parts.netloc and carries_secrets(url))
     except ValueError:
         return False
 
@@ -156,9 +162,6 @@ def world(
         return
     from publisher.publish.identity import masked
 
-    for index in wanted:
-        if index.account:
-            mask(index.account.password)
     yield World(
         wanted,
         masked(_tokens(options, provider), mask),

@@ -157,5 +157,7 @@ def explain(error: BaseException) -> str:
         refused = isinstance(reason, urllib3.exceptions.NewConnectionError)  # a TimeoutError too
         if isinstance(reason, requests.Timeout | urllib3.exceptions.TimeoutError) and not refused:
             return "no answer in time"
+    if isinstance(reason, urllib3.exceptions.LocationParseError | requests.exceptions.InvalidURL):
+        return "an address can't be read; is it the proxy's?"  # its text may hold a password
     what = "TLS could not be verified" if is_distrust(error) else "the connection failed"
     return f"{what}: {reason}"

@@ -135,6 +135,8 @@ def testpypi() -> Index:
     return Index("testpypi", utils.TEST_REPOSITORY, f"{web}simple/", web, web, "testpypi")
 
 
+RESERVED = frozenset({"pypi", "testpypi", "sigstore"})
+"""Audiences of tokens that somebody else would take: no other index may ask for them."""
 INDEXES: dict[str, Callable[[], Index]] = {"pypi": pypi, "testpypi": testpypi}
 
 
@@ -151,4 +153,5 @@ def custom(upload_url: str, check_url: str | None = None, audience: str | None =
     api = f"{url.scheme}://{url.netloc}/"
     host = url.hostname or url.netloc
     name = re.sub(r"[^a-z0-9.-]", "-", host).strip("-.")  # an IPv6 address is no name
+    name = name if "." in name else f"index-{name}".strip("-")  # short ones are ours: pypi, rekor
     return Index(name, upload_url, simple, api, None, audience or host, known=False)

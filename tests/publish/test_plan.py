@@ -13,6 +13,7 @@ from publisher.errors import (
     AlreadyPublished,
     IndexAnswerMalformed,
     IndexUnreachable,
+    ReleaseClosed,
     ReleaseConflict,
 )
 from publisher.http import Http
@@ -185,16 +186,14 @@ def test_without_a_listed_sha256_the_file_itself_is_asked(
     assert files[sdist.filename]["index"] == hashlib.sha256(b"other").hexdigest()
 
 
-def test_a_file_that_can_not_be_had_is_a_conflict(
+def test_a_file_that_can_not_be_had_is_neither(
     web: Web, http: Http, dists: tuple[Dist, Dist]
 ) -> None:
     wheel, _ = dists
     index = page(web, file(wheel, hashes={}))
     web.on(f"/{WHEEL}", Say(404, b""))
-    with pytest.raises(ReleaseConflict) as caught:
+    with pytest.raises(ReleaseClosed, match="can't be fetched to compare"):
         plan(http, index, [wheel], skip_existing=True)
-    files: Any = caught.value.facts["files"]
-    assert files[WHEEL]["index"] == "no sha256 listed"
 
 
 def test_upper_case_digests_are_the_same(web: Web, http: Http, dists: tuple[Dist, Dist]) -> None:
@@ -258,10 +257,12 @@ def test_a_conflict_whose_file_is_nowhere(
 def test_decide_is_pure(dists: tuple[Dist, Dist]) -> None:
     wheel, _ = dists
     same = Listed(WHEEL, "u", wheel.sha256, None)
-    other = Listed(WHEEL, "u", None, None)
+    other = Listed(WHEEL, "u", "00", None)
+    unknown = Listed(WHEEL, "u", None, None)
     assert decide(wheel, None) == Planned(wheel, "new")
     assert decide(wheel, same) == Planned(wheel, "identical", same)
     assert decide(wheel, other) == Planned(wheel, "conflict", other)
+    assert decide(wheel, unknown).state == "refused"
 
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

@@ -26,9 +26,9 @@ PUBLISHED = """\
 | `widget-1.4.0-py3-none-any.whl` | 12.3 kB | `aaaaaaaaaaaa…` | [uploaded, verified](https://files.example/widget-1.4.0-py3-none-any.whl) ([provenance](https://index.example/integrity/widget-1.4.0-py3-none-any.whl)) | [123456789](https://search.sigstore.dev/?logIndex=123456789) |
 | `widget-1.4.0.tar.gz` | 987 B | `bbbbbbbbbbbb…` | [already there, verified](https://files.example/widget-1.4.0.tar.gz) | - |
 
-Ran as octo-org/widget, release.yml, identified by https://token.actions.githubusercontent.com.
+Ran as octo-org/widget, release.yml, identified by https&#58;//token.actions.githubusercontent.com.
 
-1 file attested by https://github.com/octo-org/widget/.github/workflows/release.yml@refs/tags/v1.4.0.
+1 file attested by https&#58;//github.com/octo-org/widget/.github/workflows/release.yml@refs/tags/v1.4.0.
 
 **Next**
 

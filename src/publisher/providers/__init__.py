@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NoReturn
 
 from publisher.errors import InvalidValue, ProviderNotHere
 from publisher.providers.activestate import ActiveState
@@ -80,6 +81,10 @@ def from_claims(
     return next(issuing, stranger)(env, folder, claims)
 
 
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
+
+
 def read_claims(path: Path) -> Mapping[str, object]:
     """The claims in a file: a JSON object of them, or one that has them under ``claims``.
 
@@ -89,7 +94,7 @@ def read_claims(path: Path) -> Mapping[str, object]:
     problem = ""
     value: object = None
     try:
-        value = json.loads(path.read_text("utf-8"))
+        value = json.loads(path.read_text("utf-8"), parse_constant=_no_number)
     except OSError as error:
         problem = error.strerror or "it can't be read"
     except RecursionError:

@@ -135,13 +135,16 @@ class Provider(ABC):
         text = f"valid token, but no corresponding publisher ({reason})"
         return Verdict(False, "invalid-publisher", text, hint, cause or TokenUnexpected)
 
-    def attest_verdict(self, claims: Claims, registered: Registered | None = None) -> Verdict:
+    def attest_verdict(
+        self, claims: Claims, registered: Registered | None = None, *, public: bool = True
+    ) -> Verdict:
         """What Sigstore, and then the index's attestation policy, will say of these claims.
 
         Whether the index mints for them is another question; each can refuse what the other
-        takes. Arguments as for ``mint_verdict``.
+        takes. Arguments as for ``mint_verdict``; a Sigstore that is not the ``public`` one may know
+        any issuer, but the index's policy is the same.
         """
-        reason = _first(self._attest_refusals(claims, registered))
+        reason = _first(self._attest_refusals(claims, registered, public=public))
         if reason is None:
             who = self._label(claims)
             return Verdict(True, None, f"Sigstore certifies {who}, and the index's policy fits")
@@ -157,15 +160,17 @@ class Provider(ABC):
     def _mint_refusals(self, claims: Claims, registered: Registered | None) -> Iterator[str]:
         """The reasons of a known issuer's refused mint, in the index's order and words."""
 
-    def _attest_refusals(self, claims: Claims, registered: Registered | None) -> Iterator[str]:
-        issuer, public = str(claims.get("iss")), self.public_issuer
-        if not self._certifies(issuer):
+    def _attest_refusals(
+        self, claims: Claims, registered: Registered | None, *, public: bool
+    ) -> Iterator[str]:
+        issuer, known = str(claims.get("iss")), self.public_issuer
+        if public and not self._certifies(issuer):
             yield f"Sigstore gives no certificate: it does not know the issuer {issuer}"
         for name in self.certified:
             if name not in claims:
                 yield f"Sigstore gives no certificate: missing claim {name!r} in token"
-        if issuer != public:
-            yield f"Certificate's OIDCIssuerV2 does not match (got {issuer}, expected {public})"
+        if issuer != known:
+            yield f"Certificate's OIDCIssuerV2 does not match (got {issuer}, expected {known})"
         yield from self._policy_refusals(claims, registered or self.publisher(claims))
 
     def _certifies(self, issuer: str) -> bool:

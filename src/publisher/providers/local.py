@@ -76,7 +76,10 @@ class Local(Provider):
     def _mint_refusals(self, _claims: Claims, _registered: Registered | None) -> Iterator[str]:
         yield self._why()
 
-    def _attest_refusals(self, _claims: Claims, _registered: Registered | None) -> Iterator[str]:
+    def _attest_refusals(
+        self, _claims: Claims, _registered: Registered | None, *, public: bool
+    ) -> Iterator[str]:
+        del public  # nobody certifies what nobody vouches for
         yield self._why()
 
     def _policy_refusals(self, _claims: Claims, _known: Registered) -> Iterator[str]:

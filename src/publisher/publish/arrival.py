@@ -107,7 +107,12 @@ class Inspection:
         return None
 
     def _state(self, dist: Dist, listed: Listed) -> ArrivalState:
-        if with_digest(self.http, listed).sha256 != dist.sha256:
+        listed = with_digest(self.http, self.index, listed)
+        if listed.sha256 is None:
+            why = f"{self.index.name} shows {dist.filename}, but nothing to compare it by"
+            self.note(remark("not-visible-yet", why, hint=f"Is it what you sent? {listed.url}"))
+            return "not-checked"
+        if listed.sha256 != dist.sha256:
             raise ArrivalDifferent(
                 f"{self.index.name} shows another {dist.filename} than was sent",
                 facts={"file": dist.filename, "sent": dist.sha256, "shown": listed.sha256},

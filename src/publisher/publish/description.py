@@ -1,7 +1,9 @@
 """Whether the index can render a description.
 
 A reStructuredText can ask for any amount of work: a few kilobytes of substitutions become gigabytes
-of text. So it is rendered in a child process, with a deadline and a limit of memory.
+of text. So it is rendered in a child process, with a deadline and a limit of memory. docutils also
+reads settings from the current folder, the home and the environment, and with the right ones a
+description includes any file: so the child has an empty folder, no home and no environment.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from email.message import EmailMessage
@@ -27,6 +30,7 @@ with contextlib.suppress(ImportError, ValueError, OSError):  # not on every syst
     import resource
     resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
 from readme_renderer import rst
+rst.SETTINGS["_disable_config"] = True
 said = io.StringIO()
 try:
     good = rst.render(sys.stdin.buffer.read().decode("utf-8", "surrogatepass"), stream=said)
@@ -59,22 +63,36 @@ def problems(text: str, content_type: str | None) -> list[str]:
 def _rst_problems(text: str) -> tuple[str, ...]:
     path = [entry for entry in sys.path if Path(entry).is_absolute()]
     try:
-        done = subprocess.run(
-            [sys.executable, "-I", "-c", _CHILD, *path],
-            input=text.encode("utf-8", "surrogatepass"),
-            capture_output=True,
-            timeout=_DEADLINE,
-            check=True,
-        )
+        with tempfile.TemporaryDirectory(prefix="publisher-") as nowhere:
+            done = subprocess.run(
+                [sys.executable, "-I", "-c", _CHILD, *path],
+                input=text.encode("utf-8", "surrogatepass"),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                cwd=nowhere,
+                env=_surroundings(nowhere),
+                timeout=_DEADLINE,
+                check=True,
+            )
     except subprocess.TimeoutExpired:
         return (f"it takes more than {_DEADLINE:.0f} seconds to render",)
     except subprocess.CalledProcessError as error:
-        said = error.stderr.decode("utf-8", "replace").strip().splitlines() or ["nothing"]
-        return (f"rendering ends with status {error.returncode}, saying {said[-1][:500]}",)
+        return (f"rendering it fails (status {error.returncode}); is it very large?",)
     problem = json.loads(done.stdout)
     if problem is None:
         return ()
     return tuple(_REPORT.sub(_readable, problem).strip().splitlines()) or ("it renders to nothing",)
+
+
+def _surroundings(folder: str) -> dict[str, str]:
+    """Nothing that a description could show, and what Windows can't start a process without."""
+    names = ("HOME", "USERPROFILE", "DOCUTILSCONFIG")
+    system = {"SYSTEMROOT": root} if (root := _system_root()) else {}
+    return {**dict.fromkeys(names, folder), **system}
+
+
+def _system_root() -> str | None:
+    return str(Path(sys.executable).anchor + "Windows") if sys.platform == "win32" else None
 
 
 def _readable(found: re.Match[str]) -> str:

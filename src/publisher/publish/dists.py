@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from packaging.utils import InvalidSdistFilename, canonicalize_name, parse_sdist_filename
-from packaging.version import InvalidVersion, Version
+from packaging.utils import canonicalize_name, parse_sdist_filename
+from packaging.version import Version
 
 from publisher.errors import (
     BrokenArchive,
@@ -117,7 +117,7 @@ def _looks_like_dist(name: str) -> bool:
     if name.endswith(".zip"):  # an old sdist, or any other archive
         try:
             parse_sdist_filename(name)
-        except InvalidSdistFilename:
+        except ValueError:
             return False
         return True
     return name.endswith((".whl", ".tar.gz", ".egg"))
@@ -294,6 +294,6 @@ def _tagged(tag: str, projects: set[str]) -> Version | None:
     for text in texts:
         try:
             return Version(text)
-        except InvalidVersion:
+        except ValueError:  # InvalidVersion, or a number of more digits than Python reads
             continue
     return None

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Literal
 
 from packaging.utils import (
     InvalidName,
-    InvalidSdistFilename,
-    InvalidWheelFilename,
     canonicalize_name,
     parse_sdist_filename,
     parse_wheel_filename,
@@ -97,7 +95,7 @@ def _refused(filename: str, why: str, hint: str = "") -> RefusedName:
 def _parse_wheel(filename: str) -> Named:
     try:
         project, version, _, tags = parse_wheel_filename(filename)
-    except InvalidWheelFilename as error:
+    except ValueError as error:
         raise _refused(filename, f"is no wheel's name ({error})") from error
     if platform := refused_platform(tags):
         raise _refused(
@@ -125,7 +123,7 @@ def refused_platform(tags: Iterable[Tag]) -> str | None:
 def _parse_sdist(filename: str) -> Named:
     try:
         project, version = parse_sdist_filename(filename)
-    except InvalidSdistFilename as error:
+    except ValueError as error:
         raise _refused(filename, f"is no sdist's name ({error})") from error
     root = f"{project.replace('-', '_')}-{version}"
     if filename != f"{root}.tar.gz":

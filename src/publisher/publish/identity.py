@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from publisher.errors import (
     IdTokenMissing,
@@ -87,7 +88,10 @@ def any_claims(path: Path) -> Mapping[str, object]:
         InvalidValue: There are none in it.
         TokenUnexpected: It is not a JWT.
     """
-    return claims_of(next(token for tokens in _read(path).values() for token in tokens))
+    claims = claims_of(next(token for tokens in _read(path).values() for token in tokens))
+    if not isinstance(claims.get("iss"), str):
+        raise TokenUnexpected("an ID token without an issuer (iss)", facts={"file": str(path)})
+    return claims
 
 
 def _read(path: Path) -> dict[str, list[Secret]]:
@@ -178,12 +182,17 @@ def claims_of(token: Secret) -> dict[str, object]:
     """
     try:
         payload = token.reveal().split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        text = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+        claims = json.loads(text, parse_constant=_no_number)
         if not isinstance(claims, dict):
             raise ValueError("its payload is not an object")
     except (IndexError, ValueError, RecursionError) as error:
         raise TokenUnexpected("what the identity provider gave is not a JWT") from error
     return claims
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
 
 
 def fetch(

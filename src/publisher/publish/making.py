@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 from publisher.errors import CannotWrite
 from publisher.files import write_whole
-from publisher.models import Attested
+from publisher.models import Attested, Dist
 from publisher.publish import contract, existing
 from publisher.publish.preparation import Preparation, count
 
@@ -24,11 +29,17 @@ class Signing(Preparation):
     """``attest``: a publish attestation beside each dist, as ``publish`` finds it there."""
 
     def run(self) -> None:
-        """Sign and verify all, then write all."""
+        """Sign and verify all, then write all; a log entry that can't be kept helps nobody.
+
+        Raises:
+            CannotWrite: Nothing can be put beside a dist.
+        """
         planned = self.read_paths()
         self.aim()
         who = self.identify()
         found = self.read_dists(planned)
+        for folder in {self._folder(dist) for dist in found}:
+            _try(folder)
         if who is None:  # pragma: no cover - without an index, an identity is always asked for
             return
         self.proofs.find(who, found)
@@ -36,11 +47,26 @@ class Signing(Preparation):
             self._put(one)
 
     def _put(self, one: Attested) -> None:
-        folder = self.world.attest_into or one.dist.path.parent
-        place = folder / f"{one.dist.filename}{existing.end_of(one)}"
-        try:
+        place = self._folder(one.dist) / f"{one.dist.filename}{existing.end_of(one)}"
+        with _writing(place):
             write_whole(place, one.json.encode())
-        except OSError as error:
-            raise CannotWrite(
-                f"{place} can't be written: {error.strerror}", facts={"path": str(place)}
-            ) from error
+
+    def _folder(self, dist: Dist) -> Path:
+        return self.world.attest_into or dist.path.parent
+
+
+def _try(folder: Path) -> None:
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+
+
+@contextmanager
+def _writing(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CannotWrite(
+            f"{place} can't be written: {error.strerror}", facts={"path": str(place)}
+        ) from error

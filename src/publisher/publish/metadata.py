@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from publisher.errors import InvalidMetadata, MetadataMismatch
 from publisher.models import Finding
@@ -87,7 +87,7 @@ def _says(value: Any) -> bool:
 def _version(text: str | None) -> Version | None:
     try:
         return Version(text or "")
-    except InvalidVersion:
+    except ValueError:  # InvalidVersion, or a number of more digits than Python reads
         return None
 
 
@@ -172,7 +172,11 @@ def _addresses(raw: RawMetadata) -> Iterator[str]:
 
     for field in ("author_email", "maintainer_email"):
         text = _single(raw, field)
-        _, address = parseaddr(text)
+        try:
+            _, address = parseaddr(text)
+        except RecursionError:
+            yield f"{field.replace('_', '-')} is nested too deep"
+            continue
         # several, or "[": the index's Python finds none then, older ones find the first
         if not address or "[" in address or len(getaddresses([text])) > 1:
             continue

@@ -8,8 +8,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
     parse_sdist_filename,
     parse_wheel_filename,
 )
@@ -19,9 +17,10 @@ from publisher.errors import AlreadyPublished, ReleaseClosed, ReleaseConflict
 from publisher.http import Http, NetworkError
 from publisher.models import Dist, Listed, Plan, Planned
 from publisher.publish.difference import describe
-from publisher.publish.simple import listing, with_digest
+from publisher.publish.simple import fetch, listing, with_digest
 from publisher.world import Index
 
+UNKNOWN = "the index has a file of this name, without SHA-256, that can't be fetched to compare"
 OPEN_FOR = timedelta(days=14)  # the index closes a release then
 COMPARE_CAP = 512 << 20  # bytes of a conflicting file that we download to compare
 
@@ -56,7 +55,7 @@ def refuse(http: Http, index: Index, made: Plan) -> None:
     if closed := {p.dist.filename: p.why for p in planned if p.state == "refused"}:
         name, why = next(iter(closed.items()))
         raise ReleaseClosed(
-            f"{index.name} takes no {name} any more: {why}",
+            f"{index.name} would not take {name}: {why}",
             facts={"index": index.name, "files": closed},
             hint="Nothing was signed or uploaded. Publish it as a new version, or publish only "
             "what the release takes.",
@@ -79,7 +78,7 @@ def compare(http: Http, index: Index, dists: Sequence[Dist], projects: Iterable[
     planned = []
     for dist in dists:
         listed = (pages[dist.project] or {}).get(dist.filename)
-        found = decide(dist, listed and with_digest(http, listed))
+        found = decide(dist, listed and with_digest(http, index, listed))
         times = {name: one.uploaded for name, one in (pages[dist.project] or {}).items()}
         if found.state == "new" and index.known and (why := barred(dist, times, datetime.now(UTC))):
             found = Planned(dist, "refused", why=why)
@@ -91,6 +90,8 @@ def decide(dist: Dist, listed: Listed | None) -> Planned:
     """Compare one file with the index's entry of its name; pure."""
     if listed is None:
         return Planned(dist, "new")
+    if listed.sha256 is None:
+        return Planned(dist, "refused", listed, UNKNOWN)
     return Planned(dist, "identical" if listed.sha256 == dist.sha256 else "conflict", listed)
 
 
@@ -121,7 +122,7 @@ def _version(filename: str) -> Version | None:
         if filename.endswith(".whl"):
             return parse_wheel_filename(filename)[1]
         return parse_sdist_filename(filename)[1]
-    except (InvalidSdistFilename, InvalidWheelFilename):
+    except ValueError:
         return None
 
 
@@ -130,8 +131,8 @@ def _conflict(http: Http, index: Index, taken: list[tuple[Dist, Listed]]) -> Rel
     for dist, listed in taken:
         files[dist.filename] = {
             "yours": dist.sha256,
-            "index": listed.sha256 or "no sha256 listed",
-            "difference": _difference(http, dist, listed),
+            "index": listed.sha256,
+            "difference": _difference(http, index, dist, listed),
         }
     first = taken[0][0]
     return ReleaseConflict(
@@ -144,12 +145,12 @@ def _conflict(http: Http, index: Index, taken: list[tuple[Dist, Listed]]) -> Rel
     )
 
 
-def _difference(http: Http, dist: Dist, listed: Listed) -> str:
+def _difference(http: Http, index: Index, dist: Dist, listed: Listed) -> str:
     with tempfile.TemporaryDirectory(prefix="publisher-") as folder:
         other = Path(folder) / dist.filename
         try:
             with other.open("wb") as into:
-                http.download(listed.url, into, COMPARE_CAP)
+                fetch(http, index, listed, into, COMPARE_CAP)
         except (NetworkError, OSError) as error:
             reason = getattr(error, "reason", error)
             return f"the index's file could not be fetched to compare ({reason})"

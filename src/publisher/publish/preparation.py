@@ -91,13 +91,13 @@ class Preparation(ABC):
     def _target(self, index: Index) -> Target:
         wanted = self.options.attestations
         obstacle = self._obstacle(index)
-        if obstacle and wanted == "required" and index.known:
+        if obstacle and wanted == "required":
             raise InvalidValue(
                 f"--attestations required can't be had: {obstacle}",
                 facts={"index": index.name},
                 hint="Leave out one of the two.",
             )
-        if wanted:
+        if wanted and not obstacle:
             return Target(index.name, index.upload_url, wanted, f"--attestations {wanted}")
         support = self.provider.supports(index.name)
         why = obstacle or (support.why if not support.attest else "")
@@ -150,12 +150,13 @@ class Preparation(ABC):
         for index in minting:
             if index.known and not minted.accepted:
                 raise self.refusal(minted, index, who)
-        if not (attesting and self.world.public_log):
+        if not attesting:
             return
-        attested = self.provider.attest_verdict(who.claims)
+        attested = self.provider.attest_verdict(who.claims, public=self.world.public_log)
         if not attested.accepted:
             raise attested.error(publisher=dict(who.publisher))
-        self.guard_name(who)
+        if self.world.public_log:
+            self.guard_name(who)
 
     @staticmethod
     def refusal(verdict: Verdict, index: Index, who: Identity) -> PublisherError:

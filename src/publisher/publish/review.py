@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 from publisher.errors import DistError, ExchangeError, NothingToPublish, PublisherError, Stopped
 from publisher.models import Dist, Identity, Plan, Planned
 from publisher.outlook import Form, Opinion, Outlook, Review
-from publisher.publish import attest, contract, dists, exchange, identity, plan, sources
+from publisher.publish import attest, contract, dists, exchange, existing, identity, plan, sources
 from publisher.publish.preparation import Preparation
 from publisher.remarks import remark
 from publisher.world import Index
@@ -38,9 +38,10 @@ class Examination(Preparation):
         """Fill the run's review.
 
         Raises:
-            InvalidValue: What is asked for can't be meant.
+            InvalidValue, PathNotFound: What is asked for can't be meant.
         """
         self.record.run.review = self.found
+        planned = self.read_paths()
         actor = self.provider.understudy()
         self.found.played = actor is not self.provider
         self.provider, self.record.run.provider = actor, actor.name
@@ -50,7 +51,10 @@ class Examination(Preparation):
         who = self.record.run.identity
         if who:
             self._judge_both(who)
-        files, projects = self._files()
+        files, projects = self._files(planned)
+        if files and self._attesting:
+            with self._tolerant():
+                self._look_beside(who, files)
         for index in self.world.indexes:
             with self._tolerant():
                 self._look_at(index, who, files, projects)
@@ -95,7 +99,7 @@ class Examination(Preparation):
 
     def _probe(self) -> None:
         minting = [index.audience for index in self.world.indexes if index.account is None]
-        attesting = any(t.attestations != "off" for t in self.record.run.targets)
+        attesting = self._attesting
         audiences = dict.fromkeys((*minting, *[attest.AUDIENCE] * attesting))
         if not audiences:  # every index wants a password, and nothing is attested
             return
@@ -106,11 +110,11 @@ class Examination(Preparation):
 
     def _judge_both(self, who: Identity) -> None:
         minted = self.provider.mint_verdict(who.claims)
-        attested = self.provider.attest_verdict(who.claims)
+        attested = self.provider.attest_verdict(who.claims, public=self.world.public_log)
         self.found.mint = Opinion(minted.accepted, minted.code, minted.why)
         self.found.attest = Opinion(attested.accepted, attested.code, attested.why)
         minting = [index for index in self.world.indexes if index.known and not index.account]
-        attesting = any(t.attestations != "off" for t in self.record.run.targets)
+        attesting = self._attesting
         if minting and not minted.accepted:
             self._tell(self.refusal(minted, minting[0], who))
         if attesting and not attested.accepted:
@@ -123,18 +127,24 @@ class Examination(Preparation):
 
     # What
 
-    def _files(self) -> tuple[list[Dist], list[str]]:
+    def _look_beside(self, who: Identity | None, files: Sequence[Dist]) -> None:
+        """Attestations that lie beside the dists; whose they must be is known in a job only."""
+        if who and self._here:
+            self.proofs.find(who, files)
+        else:
+            existing.beside(files)
+
+    def _files(self, planned: Sequence[sources.Source]) -> tuple[list[Dist], list[str]]:
         """The dists that lie here, and the projects that they, or sources here, are of."""
         paths: list[str] = []
         projects = []
-        with self._tolerant():
-            for source in self.read_paths():
-                paths += source.found
-                if source.project:
-                    name, version = sources.declared(source.project)
-                    projects += [canonicalize_name(name)] if name else []
-                    what = f"{name or source.project} {version or ''}".strip()
-                    self.record.note(remark("would-build", f"{what} would be built: {source.why}"))
+        for source in planned:
+            paths += source.found
+            if source.project:
+                name, version = sources.declared(source.project)
+                projects += [canonicalize_name(name)] if name else []
+                what = f"{name or source.project} {version or ''}".strip()
+                self.record.note(remark("would-build", f"{what} would be built: {source.why}"))
         read: list[Dist] = []
         with self._tolerant(), self.record.step("dists", "reading and checking every file"):
             for path in self._collect(paths):
@@ -171,9 +181,10 @@ class Examination(Preparation):
     def _look_at(
         self, index: Index, who: Identity | None, files: Sequence[Dist], projects: Sequence[str]
     ) -> None:
-        made = Plan(())
+        made, known = Plan(()), False
         with self._asking(index), self.record.step("plan", f"looking at what {index.name} has"):
             made = plan.compare(self.http, index, files, projects)
+            known = index.simple_url is not None and bool(projects)
         self.found.plan += [_outlook(index, planned) for planned in made.files]
         with self._tolerant():
             plan.refuse(self.http, index, made)
@@ -192,7 +203,7 @@ class Examination(Preparation):
         if not projects:
             self._show_form(index, who, None, new=True)
         if self.options.auth:
-            self._try_token(index, who, made.new_projects)
+            self._try_token(index, who, made.new_projects, known=known)
 
     @contextmanager
     def _asking(self, index: Index) -> Iterator[None]:
@@ -207,13 +218,17 @@ class Examination(Preparation):
                 self.record.note(remark("index-not-readable", what))
 
     @property
+    def _attesting(self) -> bool:
+        return any(target.attestations != "off" for target in self.record.run.targets)
+
+    @property
     def _here(self) -> bool:
         """Whether this process is the job, and not only a review of its claims."""
         return self.world.vouched and not self.found.played
 
     def _show_form(self, index: Index, who: Identity, project: str | None, *, new: bool) -> None:
         fields = self.provider.form
-        filled = {fields[label].parameter: v for label, v in who.register.items()}
+        filled = {fields[k].parameter: v for k, v in who.register.items() if k in fields}
         pending = {"project_name": project} if project and new else {}
         form = {"provider": self.provider.name, **filled, **pending}
         url = index.publishing_url(None if new else project, form)
@@ -223,12 +238,14 @@ class Examination(Preparation):
             hint = "The first upload token creates the project; until then, the name is free."
             self.record.note(remark("new-project", what, hint=hint, index=index.name))
 
-    def _try_token(self, index: Index, who: Identity, new: Sequence[str]) -> None:
+    def _try_token(self, index: Index, who: Identity, new: Sequence[str], *, known: bool) -> None:
+        """Mint and burn, if that creates nothing: whatever is not known to exist may be new."""
         if not self._here:
             self.record.note(remark("not-minted", "there is no ID token here to trade"))
             return
-        if new:
-            what = f"no token is asked for: it would create {', '.join(new)} on {index.name}"
+        if new or not known:
+            names = ", ".join(new) or "a project, for it is not known which one this is about,"
+            what = f"no token is asked for: it might create {names} on {index.name}"
             self.record.note(remark("not-minted", what))
             return
         with self.record.step("mint", f"trading the identity for a token of {index.name}"):

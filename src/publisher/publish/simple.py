@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from html.parser import HTMLParser
+from typing import BinaryIO
 from urllib.parse import parse_qs, unquote, urldefrag, urljoin, urlsplit
 
 from publisher.errors import IndexAnswerMalformed, IndexUnreachable
@@ -45,7 +46,7 @@ def listing(http: Http, index: Index, project: str) -> dict[str, Listed] | None:
         html = not index.known and "html" in answer.headers.get("Content-Type", "")
         files = _links(answer.body, url) if html else _files(answer.json_object(), url)
         return {file.filename: file for file in files}
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, AssertionError) as error:
         wanted = "PEP 691 JSON" if index.known else "PEP 503 HTML or PEP 691 JSON"
         raise IndexAnswerMalformed(
             f"{index.name} answers {answer.status}, not its list of files ({wanted})",
@@ -54,7 +55,7 @@ def listing(http: Http, index: Index, project: str) -> dict[str, Listed] | None:
         ) from error
 
 
-def with_digest(http: Http, listed: Listed) -> Listed:
+def with_digest(http: Http, index: Index, listed: Listed) -> Listed:
     """The same with its SHA-256, from the file itself if the index does not say it.
 
     A file that can't be fetched, or is larger than ``DIGEST_CAP``, stays without.
@@ -63,11 +64,17 @@ def with_digest(http: Http, listed: Listed) -> Listed:
         return listed
     with tempfile.TemporaryFile(prefix="publisher-") as file:
         try:
-            http.download(listed.url, file, DIGEST_CAP)
+            fetch(http, index, listed, file, DIGEST_CAP)
         except (NetworkError, OSError):
             return listed
         file.seek(0)
         return replace(listed, sha256=hashlib.file_digest(file, "sha256").hexdigest())
+
+
+def fetch(http: Http, index: Index, listed: Listed, into: BinaryIO, cap: int) -> None:
+    """Download a listed file, of at most ``cap`` bytes. Raises ``NetworkError``."""
+    home = index.simple_url or index.upload_url
+    http.download(listed.url, into, cap, listed_at=home, account=index.reader())
 
 
 class _Anchors(HTMLParser):

@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Literal
 
 from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
     canonicalize_name,
     parse_sdist_filename,
     parse_wheel_filename,
 )
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from publisher.errors import NothingToPublish, PathNotFound
 
@@ -141,6 +139,6 @@ def _is_of(filename: str, name: str | None, version: str | None) -> bool:
         else:
             its_name, its_version = parse_sdist_filename(filename)
         wanted = Version(version) if version is not None else its_version
-    except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion):
+    except ValueError:
         return False
     return its_version == wanted and (name is None or its_name == canonicalize_name(name))

@@ -127,4 +127,4 @@ def said(answer: Answer) -> str:
         text = answer.body[:20_000].decode("utf-8", "replace")
         text = re.sub(r"(?s)<(script|style|title).*?</\1>|<[^>]+>", " ", text)
         message = " ".join(html.unescape(text).split())
-    return message[:600] or f"{answer.status} {answer.reason}"
+    return answer.strike(message)[:600] or f"{answer.status} {answer.reason}"

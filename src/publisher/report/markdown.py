@@ -50,7 +50,9 @@ def text(foreign: str) -> str:
     line = html.escape(plain(foreign), quote=False)
     line = re.sub(r"([\\`*_\[\]|~$])", r"\\\1", line)
     line = re.sub(r"^(\d*)([-+#=/.):])", r"\1\\\2", line)  # what begins a list, heading, command
-    return re.sub(r"(?<!\w)@", "@\u200b", line)  # or it would call somebody of that name
+    # or GitHub makes a link of every address, and calls whoever has that name
+    line = line.replace("://", "&#58;//").replace("www.", "www&#46;")
+    return re.sub(r"(?<!\w)@", "@\u200b", line)
 
 
 def code(foreign: str) -> str:
