@@ -113,7 +113,9 @@ def test_the_columns_others_rely_on() -> None:
         "skip-existing",
         "jobs",
         "wait",
+        "sandbox",
         "report",
+        "verbose",
     }
     assert all(not row.faces for name, row in BY_NAME.items() if name not in shown)
     assert BY_NAME["repository"].choices == tuple(INDEXES)

@@ -146,7 +146,6 @@ class Options:
             "--dry-run",
             decisive=True,
             metavar="URL",
-            faces=NO_FACE,
         ),
     )
     keep: Path | None = option(
@@ -184,9 +183,7 @@ class Options:
             faces=NO_FACE,
         ),
     )
-    verbose: bool = option(
-        False, Row("What you see", "show every fact in full", short="-v", faces=NO_FACE)
-    )
+    verbose: bool = option(False, Row("What you see", "show every fact in full", short="-v"))
     quiet: bool = option(
         False, Row("What you see", "show warnings and errors only", short="-q", faces=NO_FACE)
     )

@@ -20,6 +20,7 @@ NOTES: dict[str, Severity] = {
     "other-dists": "warning",
     "other-tools-setting": "note",
     "real-run-would-fail": "warning",
+    "setting-replaced": "note",
     "wheel-not-portable": "warning",
 }
 """Remarks that do not stop a run, by code, with their severity."""
