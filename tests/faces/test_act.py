@@ -17,8 +17,8 @@ import pytest
 
 pytest.importorskip("ruamel.yaml")
 
-from publisher.options import COMMANDS
-from support.act import OURS, ROOT, Act, load, with_inputs
+from publisher.options import COMMANDS, rows
+from support.act import OURS, ROOT, Act, load, with_inputs, without_hosts
 from support.archives import make_wheel
 from support.mirror import Mirror
 from support.projects import make_project
@@ -95,6 +95,16 @@ def test_the_example_of_many_wheels(act: Act) -> None:
     done = act.run(example("github-matrix-wheels.yml"))
     assert done.returncode == 0, done.stdout
     assert len(arrived(done.stdout)) == 5
+    assert PASSED in done.stdout
+
+
+@pytest.mark.skipif(
+    "repository-url" not in {row.name for row in rows()}, reason="no repository-url yet"
+)
+def test_the_example_of_forgejo(act: Act) -> None:
+    make_project(act.project)
+    done = act.run(without_hosts(example("forgejo.yml")), FORGEJO_ACTIONS="true")
+    assert done.returncode == 0, done.stdout
     assert PASSED in done.stdout
 
 
