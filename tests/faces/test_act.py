@@ -172,9 +172,9 @@ def test_a_hostile_job(act: Act, sandbox: Sandbox, project_name: str) -> None:
           echo UV_NO_BINARY=1
           echo BASH_ENV="$PWD/rc.sh"
         } >>"$GITHUB_ENV"
-        ls -A >"$ARTIFACTS/before"
+        { ls -A; echo "$PATH"; } >"$ARTIFACTS/before"
         """
-    after = 'ls -A >"$ARTIFACTS/after"; env >"$ARTIFACTS/env"; ls -A "$RUNNER_TEMP"'
+    after = '{ ls -A; echo "$PATH"; } >"$ARTIFACTS/after"'
     workflow = job(
         {"uses": "actions/checkout@v1"},
         {"run": hostile},
@@ -190,7 +190,6 @@ def test_a_hostile_job(act: Act, sandbox: Sandbox, project_name: str) -> None:
     assert "to testpypi: " not in done.stdout
     listed = {name: (act.artifacts / name).read_text() for name in ("before", "after")}
     assert listed["before"] == listed["after"]
-    assert "publisher." not in (act.artifacts / "env").read_text().partition("PATH=")[2]
 
 
 def test_a_workflow_of_the_incumbent(act: Act, sandbox: Sandbox, project_name: str) -> None:

@@ -60,8 +60,8 @@ class Act:
         self.folder = folder
         self.settings = settings
         self.project, self.wheels = folder / "project", folder / "wheels"
-        self.artifacts, self.temporary = folder / "artifacts", folder / "runner's temp"
-        for place in (self.project, self.wheels, self.artifacts, self.temporary):
+        self.artifacts = folder / "artifacts"
+        for place in (self.project, self.wheels, self.artifacts):
             place.mkdir()
         git = ["git", "-C", str(folder), "-c", "user.name=octo", "-c", "user.email=octo@example"]
         subprocess.run([*git, "init", "-q", "repository"], check=True)
@@ -82,7 +82,6 @@ class Act:
             "PROJECT": str(self.project),
             "WHEELS": str(self.wheels),
             "ARTIFACTS": str(self.artifacts),
-            "RUNNER_TEMP": str(self.temporary),
             "GITHUB_REPOSITORY": "octo-org/widget",
             **self.settings,
             **env,
