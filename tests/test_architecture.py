@@ -50,13 +50,13 @@ COMPOSERS = "publish.preparation publish.proofs publish.pipeline publish.making 
 # Who may import whom; the first pattern that fits a module holds. So a new file in publish/ is a
 # step until it is listed as a helper, and a new file anywhere else fails until it has a row.
 MAY = {
-    "publisher outlook files git publish report verify": "",
+    "publisher outlook files git incumbent publish report verify": "",
     "models": "outlook",
     "errors remarks reporter rows transport world": "models",
     "http": "publisher models transport",  # publisher: the version, for the User-Agent
     "options": "models rows",
     "usage": "errors options rows",
-    "settings": "errors models options rows usage",
+    "settings": "errors incumbent models options rows usage",
     "providers.verdicts": LEAVES,
     "providers.base": f"{LEAVES} git providers.verdicts",
     "providers providers.*": f"{LEAVES} git http providers.*",
@@ -71,7 +71,7 @@ MAY = {
     "signals": "errors",
     # identity: the real World's door to ID tokens is made where the World is
     "surroundings": f"{TOOLS} options providers providers.* rehearsal publish.identity",
-    "cli": f"publisher {TOOLS} options settings signals surroundings usage providers "
+    "cli": f"publisher {TOOLS} incumbent options settings signals surroundings usage providers "
     f"providers.base report.* rehearsal publish.recorder {COMPOSERS}",
     "__main__": "cli",
 }

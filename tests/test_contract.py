@@ -18,7 +18,7 @@ from publisher.options import COMMANDS, rows
 from publisher.remarks import NOTES
 from publisher.report import record
 from publisher.usage import help_text
-from support import options_doc
+from support import faces, options_doc
 from support.codes import all_errors
 
 ROOT = Path(__file__).parent.parent
@@ -83,6 +83,11 @@ def test_the_document_of_options_is_the_table() -> None:
     written = (ROOT / "docs" / "options.md").read_text("utf-8")
     again = "run: python tests/support/options_doc.py > docs/options.md"
     assert written == options_doc.document(), again
+
+
+def test_the_inputs_of_the_action_are_the_table() -> None:
+    again = "run: python tests/support/faces.py"
+    assert (ROOT / "action.yml").read_text("utf-8") == faces.action(), again
 
 
 def test_the_document_has_a_line_for_every_option() -> None:

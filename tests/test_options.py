@@ -128,10 +128,11 @@ def test_the_columns_others_rely_on() -> None:
         "skip-existing",
         "jobs",
         "wait",
+        "sandbox",
         "report",
         *("repository-url", "check-url", "audience", "user", "password", "password-file"),
         *("id-token-file", "trust-config"),
-        "html",
+        *("html", "verbose"),
     }
     assert all(not row.faces for name, row in BY_NAME.items() if name not in shown)
     assert BY_NAME["repository"].choices == tuple(INDEXES)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import publisher
-from publisher import settings, signals, usage
+from publisher import incumbent, settings, signals, usage
 from publisher.errors import (
     CannotWrite,
     InternalError,
@@ -221,6 +221,8 @@ def _recorder(
     if foreign:
         what = "settings of other publishing tools are around; they are not read"
         recorder.note(remark("other-tools-setting", what, variables=foreign))
+    for variable, instead in incumbent.replaced(env).items():
+        recorder.note(remark("setting-replaced", f"{variable} does nothing here: {instead}"))
     return recorder
 
 

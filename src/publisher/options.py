@@ -234,7 +234,6 @@ class Options:
         "rehearse against a running `publisher sandbox` (loopback only); as in a dry run",
         decisive=True,
         metavar="URL",
-        faces=NO_FACE,
         commands=IDENTITY,
     )
     keep: Path | None = option(
@@ -278,7 +277,7 @@ class Options:
         commands=FILES,
     )
     verbose: bool = option(
-        False, "What you see", "show every fact in full", short="-v", faces=NO_FACE, commands=FILES
+        False, "What you see", "show every fact in full", short="-v", commands=FILES
     )
     quiet: bool = option(
         False,

@@ -23,6 +23,7 @@ NOTES: dict[str, Severity] = {
     "other-dists": "warning",
     "other-tools-setting": "note",
     "real-run-would-fail": "warning",
+    "setting-replaced": "note",
     "static-credential": "warning",
     "would-build": "note",
     "wheel-not-portable": "warning",

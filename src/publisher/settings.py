@@ -18,6 +18,7 @@ from publisher.errors import (
     UnknownSetting,
     UsageError,
 )
+from publisher.incumbent import REPLACED
 from publisher.models import Secret
 from publisher.options import COMMANDS, Options, rows
 from publisher.rows import Row
@@ -172,7 +173,7 @@ def _refuse_unknown(env: Mapping[str, str], table: Mapping[str, object]) -> None
     problems = {
         name: f"we read no variable {name}{_nearest(name, variables)}"
         for name, value in sorted(env.items())
-        if name.startswith(PREFIX) and value.strip() and name not in variables
+        if name.startswith(PREFIX) and value.strip() and name not in (*variables, *REPLACED)
     }
     for key in table:
         if key not in keys:

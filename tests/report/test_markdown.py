@@ -32,7 +32,7 @@ Ran as octo-org/widget, release.yml, identified by https&#58;//token.actions.git
 
 **Next**
 
-- See [https://index.example/project/widget/1.4.0/](https://index.example/project/widget/1.4.0/)
+- See [https&#58;//index.example/project/widget/1.4.0/](https://index.example/project/widget/1.4.0/)
 
 <details><summary>Check it yourself</summary>
 

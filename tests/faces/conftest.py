@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from support.faces import ROOT
+from support.mirror import Mirror, mirror_of
+
+BESIDE = Path(sys.executable).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test here is about a face."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker("faces")
+
+
+@pytest.fixture(scope="session")
+def tool() -> Callable[[str], str]:
+    """A tool of the extra ``faces`` by its name; the test is skipped without it."""
+
+    def find(name: str) -> str:
+        found = shutil.which(name, path=os.pathsep.join([str(BESIDE), os.environ["PATH"]]))
+        if found is None:
+            pytest.skip(f"{name} is not installed (extra: faces)")
+        return found
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All that the bootstrap installs, fetched once."""
+    folder = tmp_path_factory.mktemp("wheelhouse")
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
+    pip += ["--only-binary", ":all:", "--dest", str(folder)]
+    for name in ("runtime.txt", "uv.txt"):
+        pip += ["--requirement", str(ROOT / "requirements" / name)]
+    done = subprocess.run(pip, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"no package registry is reachable: {done.stderr[-200:]}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mirror(wheelhouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
+    """A simple index that has these wheels."""
+    with mirror_of(wheelhouse, tmp_path_factory.mktemp("mirror")) as serving:
+        yield serving
