@@ -25,8 +25,8 @@ ROOT = Path(publisher.__file__).parent
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
-LEAVES = "errors models remarks"
-TOOLS = f"{LEAVES} world http transport git"
+LEAVES = "errors models outlook remarks reporter"
+TOOLS = f"{LEAVES} files world http transport git"
 HELPERS = " ".join(
     f"publish.{name}"
     for name in (
@@ -36,33 +36,39 @@ HELPERS = " ".join(
         "simple",
         "difference",
         "recorder",
+        "refusals",
+        "rejections",
         "contract",
         "existing",
     )
 )
+COMPOSERS = "publish.preparation publish.proofs publish.pipeline publish.making publish.review"
 # Who may import whom; the first pattern that fits a module holds. So a new file in publish/ is a
 # step until it is listed as a helper, and a new file anywhere else fails until it has a row.
 MAY = {
-    "publisher models git rows incumbent publish report verify": "",
-    "errors remarks transport world": "models",
+    "publisher outlook files git incumbent publish report verify": "",
+    "models": "outlook",
+    "errors remarks reporter rows transport world": "models",
     "http": "publisher models transport",  # publisher: the version, for the User-Agent
     "options": "models rows",
     "usage": "errors options rows",
-    "settings": "errors incumbent options rows usage",
-    "providers.base": LEAVES,
+    "settings": "errors incumbent models options rows usage",
+    "providers.verdicts": LEAVES,
+    "providers.base": f"{LEAVES} git providers.verdicts",
     "providers providers.*": f"{LEAVES} git http providers.*",
+    "publish.refusals publish.rejections": "models publish.refusals",
     HELPERS: f"{TOOLS} {HELPERS} verify.core",
-    "publish.pipeline publish.proofs": f"{TOOLS} options providers.base verify.core publish.*",
-    "publish.*": f"{TOOLS} {HELPERS} providers.base verify.core",
+    COMPOSERS: f"{TOOLS} options providers.base providers.verdicts verify.core publish.*",
+    "publish.*": f"{TOOLS} {HELPERS} providers.base providers.verdicts verify.core",
     "verify.*": f"{TOOLS} verify.*",
-    "report.*": f"{LEAVES} report.*",
+    "report.*": f"{LEAVES} files report.*",
     "rehearsal": "rehearsal.client",
     "rehearsal.*": f"{LEAVES} world rehearsal.*",  # nothing of what it is there to check
     "signals": "errors",
-    "cli": f"publisher {TOOLS} incumbent options settings signals usage "
-    "providers providers.base rehearsal report.* "
     # identity: the real World's door to ID tokens is made where the World is
-    "publish.pipeline publish.recorder publish.identity",
+    "surroundings": f"{TOOLS} options providers providers.* rehearsal publish.identity",
+    "cli": f"publisher {TOOLS} incumbent options settings signals surroundings usage providers "
+    f"providers.base report.* rehearsal publish.recorder {COMPOSERS}",
     "__main__": "cli",
 }
 # The one home of each library. What is only imported for type checkers doesn't count.
@@ -93,7 +99,7 @@ POWERS = {
 PURE = (
     "re.compile frozenset tuple float dict.fromkeys TypeVar Path Version timedelta HTTPStatus "
     "threading.Lock ipaddress.ip_network x509.ObjectIdentifier functools.lru_cache dataclass "
-    "field option Row Placed Kind _same _by_environment"
+    "field option Row Field Placed Kind _same _by_environment"
 )
 DECORATORS = (
     "dataclass property classmethod staticmethod abstractmethod contextmanager cache "
@@ -212,7 +218,7 @@ def imports_leave_no_trace(source: Source) -> Violations:
 
 def sizes_stay_small(source: Source) -> Violations:
     lines = len(source.text.splitlines())
-    if lines >= 300:
+    if lines >= 300 and source.name != "options":  # a table is as long as it is
         yield lines, f"{lines} lines; a file has less than 300"
     for node, _ in _walk(source.tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -222,9 +228,11 @@ def sizes_stay_small(source: Source) -> Violations:
 
 
 def providers_are_listed(source: Source) -> Violations:
-    listed = {provider.__module__ for provider in PROVIDERS} | {"publisher.providers.base"}
-    if source.name.startswith("providers.") and f"publisher.{source.name}" not in listed:
-        yield 1, "no class of it is in providers.PROVIDERS"
+    listed = {provider.__module__ for provider in PROVIDERS}
+    for node in source.tree.body:
+        bases = [ast.unparse(base) for base in getattr(node, "bases", ())]
+        if "Provider" in bases and f"publisher.{source.name}" not in listed:
+            yield node.lineno, "it is not in providers.PROVIDERS"
 
 
 def steps_do_not_know(source: Source) -> Violations:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import publisher
-from publisher import cli
+from publisher import cli, surroundings
 from support.archives import make_wheel
 from support.sandbox import Sandbox
 
@@ -120,9 +120,9 @@ def test_ssl_cert_file_is_honoured(
     make_wheel(tmp_path, project_name)
     roots = tmp_path / "roots.pem"
     roots.write_text("")
-    assert cli._tls_roots({"SSL_CERT_FILE": str(roots)}) == roots
-    assert cli._tls_roots({"SSL_CERT_FILE": str(roots), "REQUESTS_CA_BUNDLE": "x"}) is None
-    assert cli._tls_roots({}) is None
+    assert surroundings.tls_roots({"SSL_CERT_FILE": str(roots)}) == roots
+    assert surroundings.tls_roots({"SSL_CERT_FILE": str(roots), "REQUESTS_CA_BUNDLE": "x"}) is None
+    assert surroundings.tls_roots({}) is None
     argv = ["--sandbox", sandbox.control, str(tmp_path)]
     assert cli.run(argv, {**clean_env, "SSL_CERT_FILE": str(roots)}) == 0
 

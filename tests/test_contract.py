@@ -24,10 +24,10 @@ ROOT = Path(__file__).parent.parent
 SOURCE = Path(publisher.__file__).parent
 # The program's interface: these names stay what they are. (!) decides what is trusted or published.
 INTERFACE = """
-    paths dry-run(!) repository(!) repository-url(!) check-url audience(!) user password-file
-    packages-dir build attestations(!) expect(!) tag skip-existing jobs wait report html state
-    provider(!) id-token-file(!) trust-config(!) provider-claims allow(!) keep verbose quiet format
-    version help sandbox(!) port tls
+    paths dry-run(!) repository(!) repository-url(!) check-url(!) audience(!) user(!) password(!)
+    password-file(!) contract auth(!) providers packages-dir build attestations(!) expect(!) tag
+    skip-existing jobs wait report html state provider(!) id-token-file(!) trust-config(!)
+    provider-claims allow(!) keep verbose quiet format version help sandbox(!) port tls
 """
 MEANINGS = {
     1: errors.InternalError,

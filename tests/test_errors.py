@@ -92,7 +92,7 @@ def _(stage: Stage) -> list[str]:
     def bug(_self: object) -> None:
         raise RuntimeError("a bug")
 
-    stage.monkeypatch.setattr(pipeline.Release, "publish", bug)
+    stage.monkeypatch.setattr(pipeline.Release, "run", bug)
     return stage.rehearse()
 
 

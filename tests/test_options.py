@@ -18,8 +18,9 @@ from publisher.errors import (
     UsageError,
     all_errors,
 )
+from publisher.models import Secret
 from publisher.options import COMMANDS, Options, rows
-from publisher.rows import FACES, Row, option, rows_of
+from publisher.rows import FACES, option, rows_of
 from publisher.settings import foreign_settings, resolve
 from publisher.usage import help_text
 from publisher.world import INDEXES
@@ -35,6 +36,16 @@ SAMPLES: dict[str, tuple[str, object, str | None]] = {
     "expect": ("c.json", Path("c.json"), None),
     "tag": ("v1", "v1", None),
     "repository": ("testpypi", ("testpypi",), "TestPyPI"),
+    "repository-url": ("https://index.example", "https://index.example", None),
+    "check-url": ("https://index.example", "https://index.example", None),
+    "audience": ("me", "me", None),
+    "user": ("me", "me", None),
+    "password": ("p", "p", None),
+    "password-file": ("p", Path("p"), None),
+    "id-token-file": ("t", Path("t"), None),
+    "trust-config": ("t", Path("t"), None),
+    "contract": ("c", Path("c"), None),
+    "auth": ("1", True, "2"),
     "attestations": ("best-effort", "best-effort", "yes"),
     "provider": ("github", "github", None),
     "provider-claims": ("c.json", Path("c.json"), None),
@@ -47,11 +58,13 @@ SAMPLES: dict[str, tuple[str, object, str | None]] = {
     "port": ("65535", 65535, "65536"),
     "tls": ("1", True, "2"),
     "report": ("r.json", Path("r.json"), None),
+    "html": ("r.html", Path("r.html"), None),
     "format": ("json", "json", "yaml"),
     "verbose": ("TRUE", True, "v"),
     "quiet": ("true", True, "q"),
 }
 NAMES = list(SAMPLES)
+ELSEWHERE = {"password": ""}
 
 
 def read(
@@ -82,7 +95,7 @@ def refused(cause: type[UsageError], *argv: str, **where: Any) -> UsageError:
 
 def test_every_field_is_a_row() -> None:
     assert [row.attribute for row in rows()] == [field.name for field in fields(Options)]
-    assert set(SAMPLES) == set(BY_NAME) - {"help", "version"}
+    assert set(SAMPLES) == set(BY_NAME) - {"help", "version", "providers"}
     assert all(row.help and row.commands and row.metavar for row in rows())
     flags = [row.flag for row in rows()] + [row.short for row in rows() if row.short]
     assert len(flags) == len(set(flags))
@@ -97,6 +110,8 @@ def test_the_columns_others_rely_on() -> None:
         "attestations",
         "provider",
         "sandbox",
+        *("repository-url", "check-url", "audience", "user", "password", "password-file"),
+        *("id-token-file", "trust-config", "auth"),
     }
     shown = {name for name, row in BY_NAME.items() if row.faces == FACES}
     assert shown == {
@@ -116,10 +131,21 @@ def test_the_columns_others_rely_on() -> None:
         "sandbox",
         "report",
         "verbose",
+        *("repository-url", "check-url", "audience", "user", "password", "password-file"),
+        *("id-token-file", "trust-config"),
+        "html",
     }
     assert all(not row.faces for name, row in BY_NAME.items() if name not in shown)
     assert BY_NAME["repository"].choices == tuple(INDEXES)
-    assert {row.kind for row in rows()} == {"bool", "choice", "path", "integer", "seconds", "text"}
+    assert {row.kind for row in rows()} == {
+        "bool",
+        "choice",
+        "path",
+        "integer",
+        "seconds",
+        "text",
+        "secret",
+    }
 
 
 def test_a_row_by_its_names() -> None:
@@ -137,8 +163,8 @@ def test_a_row_by_its_names() -> None:
 def test_one_field_is_all_a_new_option_needs() -> None:
     @dataclass(frozen=True)
     class Table:
-        html: Path | None = option(None, Row("How", "a page"))
-        color: Literal["auto", "no"] = option("auto", Row("How", "colours"))
+        html: Path | None = option(None, "How", "a page")
+        color: Literal["auto", "no"] = option("auto", "How", "colours")
 
     # The names in the annotations are found in the module, as for Options.
     html, color = rows_of(Table)
@@ -168,7 +194,12 @@ def on_the_line(name: str, text: str) -> list[str]:
     return [row.flag] if row.switch else [row.flag, text]
 
 
-@pytest.mark.parametrize("name", NAMES)
+def plain(found: object) -> object:
+    """A secret has no equal."""
+    return found.reveal() if isinstance(found, Secret) else found
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if BY_NAME[name].kind != "secret"])
 def test_every_option_on_the_command_line(name: str) -> None:
     text, expected, _ = SAMPLES[name]
     command, options = read(home(name), *on_the_line(name, text))
@@ -180,7 +211,7 @@ def test_every_option_on_the_command_line(name: str) -> None:
 def test_every_option_in_the_environment(name: str) -> None:
     text, expected, _ = SAMPLES[name]
     variable = str(BY_NAME[name].variable)
-    assert value(name, read(home(name), env={variable: f" {text}\n"})[1]) == expected
+    assert plain(value(name, read(home(name), env={variable: f" {text}\n"})[1])) == expected
     for empty in ("", " \n"):
         assert read(home(name), env={variable: empty})[1] == Options()
 
@@ -195,7 +226,8 @@ def test_every_option_in_pyproject(name: str, tmp_path: Path) -> None:
     error = refused(SettingNotAllowedHere, home(name), toml=toml, folder=tmp_path)
     assert error.message == (
         f"[tool.publisher] {name} decides what is trusted or published, and such an option is "
-        f"never read from pyproject.toml; set --{name} or {BY_NAME[name].variable}."
+        f"never read from pyproject.toml; set {ELSEWHERE.get(name, f'--{name} or ')}"
+        f"{BY_NAME[name].variable}."
     )
 
 
@@ -344,7 +376,8 @@ def test_commands_and_paths(argv: list[str], command: str, paths: tuple[str, ...
         (["sandbox", "--prot"], "`publisher sandbox` has no option --prot; did you mean --port?"),
         (["--port", "1"], "`publisher publish` takes no --port; it belongs to "
          "`publisher sandbox`."),
-        (["sandbox", "x"], "`publisher sandbox` takes no PATH; it belongs to `publisher publish`."),
+        (["sandbox", "x"], "`publisher sandbox` takes no PATH; it belongs to `publisher publish`, "
+         "`publisher doctor`, `publisher build` and `publisher attest`."),
         (["--jobs"], "--jobs: expected one argument."),
         (["--dry-run=false"], "--dry-run: ignored explicit argument 'false'."),
     ],

@@ -7,8 +7,8 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +29,7 @@ from publisher.remarks import remark
 
 if TYPE_CHECKING:
     from publisher.providers.base import Provider
+    from publisher.publish.preparation import Preparation
     from publisher.publish.recorder import Recorder
     from publisher.report.console import Console
     from publisher.world import World
@@ -56,7 +57,13 @@ def run(argv: Sequence[str], env: Mapping[str, str]) -> int:
         text = usage.help_text(command) if options.help else f"publisher {publisher.__version__}"
         plain.show(text, sys.stdout)
         return 0
-    return _sandbox(options, env) if command == "sandbox" else _publish(options, env)
+    if options.providers:
+        from publisher import providers
+        from publisher.report import plain
+
+        plain.show(providers.table(), sys.stdout)
+        return 0
+    return _sandbox(options, env) if command == "sandbox" else _work(command, options, env)
 
 
 def _misused(error: PublisherError, argv: Sequence[str], env: Mapping[str, str]) -> int:
@@ -67,7 +74,7 @@ def _misused(error: PublisherError, argv: Sequence[str], env: Mapping[str, str])
     path = settings.report_path(argv, env)
     if path:
         now = datetime.now(UTC)
-        record = Run("", "--dry-run" in argv, now, now, error.exit_code)
+        record = Run("", "--dry-run" in argv, now, finished=now, exit_code=error.exit_code)
         record.findings.append(error.finding())
         with suppress(PublisherError):
             report.write(record, path)
@@ -76,8 +83,10 @@ def _misused(error: PublisherError, argv: Sequence[str], env: Mapping[str, str])
 
 def _console(options: Options, env: Mapping[str, str]) -> Console:
     """The face for this stream: with ``--format json`` standard output is the report's."""
+    from publisher.report import faces
     from publisher.report.console import Console
 
+    rehearsed = options.dry_run or options.sandbox
     stream = sys.stderr if options.format == "json" else sys.stdout
     stream = stream or io.StringIO()  # closed before we began
     return Console(
@@ -85,6 +94,7 @@ def _console(options: Options, env: Mapping[str, str]) -> Console:
         verbosity=options.verbosity,
         interactive=stream.isatty() and not env.get("CI") and env.get("TERM") != "dumb",
         color=False if env.get("NO_COLOR") else None,
+        mask=(faces.Nobody() if rehearsed else faces.for_env(env)).mask,
     )
 
 
@@ -95,7 +105,7 @@ def _sandbox(options: Options, env: Mapping[str, str]) -> int:
     try:
         with signals.as_errors():
             return rehearsal.sandbox(
-                indexes=options.repository,
+                indexes=options.indexes,
                 port=options.port,
                 tls=options.tls,
                 env=env,
@@ -108,26 +118,29 @@ def _sandbox(options: Options, env: Mapping[str, str]) -> int:
         return error.exit_code
 
 
-def _publish(options: Options, env: Mapping[str, str]) -> int:
-    """Publish; whatever happens, end with a report."""
-    from publisher.publish.pipeline import Release
+def _work(command: str, options: Options, env: Mapping[str, str]) -> int:
+    """Do one of the commands about distributions; whatever happens, end with a report."""
+    from publisher import surroundings
 
     console = _console(options, env)
     rehearsed = options.dry_run or options.sandbox is not None
-    record = Run(provider=options.provider or "", rehearsal=rehearsed, started=datetime.now(UTC))
+    record = Run(options.provider or "", rehearsed, datetime.now(UTC), command)
     hint = ""
     try:
         with signals.as_errors() as stopped:
             _check_places(options, rehearsed=rehearsed)
-            provider = _provider(options, env, rehearsed=rehearsed)
+            provider = surroundings.provider(command, options, env, rehearsed=rehearsed)
             if rehearsed:
                 provider = _cast(provider, console, record)
             record.provider = provider.name
             try:
-                with _world(options, provider, env, rehearsed=rehearsed) as world:
+                with surroundings.world(
+                    command, options, provider, env, rehearsed=rehearsed, mask=console.mask
+                ) as world:
+                    record.public_log = world.public_log
                     recorder = _recorder(record, console, world, env, stopped)
                     with closing(recorder.http) as http:
-                        Release(options, provider, world, env, recorder, http).publish()
+                        _worker(command)(options, provider, world, env, recorder, http).run()
             except PublisherError as error:
                 hint = provider.hint(error)
                 raise
@@ -137,18 +150,17 @@ def _publish(options: Options, env: Mapping[str, str]) -> int:
         record.findings.append(cause.finding(hint))
         console.show_error(cause, hint)
     record.finished = datetime.now(UTC)
-    return _finish(options, record, console)
+    return _finish(options, env, record, console)
 
 
-def _provider(options: Options, env: Mapping[str, str], *, rehearsed: bool) -> Provider:
-    from publisher import providers
+def _worker(command: str) -> Callable[..., Preparation]:
+    from publisher.publish.making import Building, Signing
+    from publisher.publish.pipeline import Release
+    from publisher.publish.review import Examination
 
-    folder = _folder(options)
-    if options.provider_claims is None:
-        return providers.detect(env, folder, options.provider, play=rehearsed)
-    if not rehearsed:
-        raise InvalidValue("--provider-claims is for rehearsals; add --dry-run")
-    return providers.from_claims(providers.read_claims(options.provider_claims), env, folder)
+    return {"publish": Release, "doctor": Examination, "build": Building, "attest": Signing}[
+        command
+    ]
 
 
 def _check_places(options: Options, *, rehearsed: bool) -> None:
@@ -157,6 +169,7 @@ def _check_places(options: Options, *, rehearsed: bool) -> None:
         raise InvalidValue("--keep keeps the evidence of a rehearsal; add --dry-run")
     for flag, folder in (
         ("--report", options.report and options.report.parent),
+        ("--html", options.html and options.html.parent),
         ("--keep", options.keep),
     ):
         if folder is None:
@@ -191,34 +204,6 @@ def _cast(provider: Provider, console: Console, record: Run) -> Provider:
     return provider
 
 
-def _folder(options: Options) -> Path:
-    first = Path(options.paths[0])
-    return first if first.is_dir() else Path()
-
-
-@contextmanager
-def _world(
-    options: Options, provider: Provider, env: Mapping[str, str], *, rehearsed: bool
-) -> Iterator[World]:
-    """The real world, or one on this machine: the only place that tells them apart."""
-    if rehearsed:
-        from publisher import rehearsal
-
-        with rehearsal.open(
-            provider.persona(),
-            indexes=options.repository,
-            url=options.sandbox,
-            env=env,
-            keep=options.keep,
-        ) as world:
-            yield world
-        return
-    from publisher.publish.identity import ambient
-    from publisher.world import INDEXES, World
-
-    yield World(tuple(INDEXES[name]() for name in options.repository), ambient(provider))
-
-
 def _recorder(
     record: Run,
     console: Console,
@@ -226,10 +211,11 @@ def _recorder(
     env: Mapping[str, str],
     stopped: Callable[[], PublisherError | None],
 ) -> Recorder:
+    from publisher import surroundings
     from publisher.http import Http
     from publisher.publish.recorder import Recorder
 
-    http = Http(ca=world.ca or _tls_roots(env), notice=console.say)
+    http = Http(ca=world.ca or surroundings.tls_roots(env), notice=console.say)
     recorder = Recorder(record, console, http, stopped)
     foreign = settings.foreign_settings(env)
     if foreign:
@@ -240,27 +226,19 @@ def _recorder(
     return recorder
 
 
-def _tls_roots(env: Mapping[str, str]) -> Path | None:
-    """``SSL_CERT_FILE``, which requests leaves out; its own two variables come first."""
-    theirs = env.get("REQUESTS_CA_BUNDLE") or env.get("CURL_CA_BUNDLE")
-    return Path(env["SSL_CERT_FILE"]) if env.get("SSL_CERT_FILE") and not theirs else None
-
-
-def _finish(options: Options, record: Run, console: Console) -> int:
-    """Say how it ended and write the report."""
-    from publisher.report import plain
-    from publisher.report import record as report
+def _finish(options: Options, env: Mapping[str, str], record: Run, console: Console) -> int:
+    """Say how it ended and leave everything that was asked for."""
+    from publisher.report import leave
 
     links = [] if record.rehearsal else _links(record)
     console.summary(record, links)
-    try:
-        if options.format == "json":
-            plain.show(report.as_json(record), sys.stdout)
-        if options.report:
-            report.write(record, options.report)
-    except PublisherError as error:
+    shown = options.format == "json"
+    for error in leave.behind(
+        record, links, env, shown=shown, report=options.report, page=options.html
+    ):
         console.show_error(error)
         record.exit_code = record.exit_code or error.exit_code
+        record.findings.append(error.finding())
     console.last_word(record)
     return record.exit_code
 
@@ -269,8 +247,9 @@ def _links(record: Run) -> list[str]:
     from publisher.world import INDEXES
 
     releases = sorted({(dist.project, dist.version) for dist in record.dists})
-    indexes = [INDEXES[target.name]() for target in record.targets]
-    return [index.release_url(*release) for index in indexes for release in releases]
+    indexes = [INDEXES[t.name]() for t in record.targets if t.name in INDEXES]
+    pages = [index.release_url(*release) for index in indexes for release in releases]
+    return [page for page in pages if page]
 
 
 def _cause(error: BaseException) -> PublisherError:

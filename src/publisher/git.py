@@ -15,6 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 _TIMEOUT = 10.0
+_ORIGIN = re.compile(
+    r"(?:\w+://)?(?:[^@/]+@)?([\w.-]+)(?::\d+/|[:/]+)((?:[\w.-]+/)+[\w.-]+?)(?:\.git)?/?"
+)
 
 _SETTINGS = (
     f"core.hooksPath={os.devnull}",
@@ -95,6 +98,12 @@ def origin(folder: Path, *, env: Mapping[str, str]) -> str | None:
     """
     answer = run(folder, "config", "--local", "--get", "remote.origin.url", env=env)
     return _USERINFO.sub(r"\1", answer) if answer else None
+
+
+def remote(folder: Path, *, env: Mapping[str, str]) -> tuple[str, str]:
+    """Host and path that ``origin`` names, such as the forge's and the repository's; else empty."""
+    found = _ORIGIN.fullmatch(origin(folder, env=env) or "")
+    return (found[1], found[2]) if found else ("", "")
 
 
 def head(folder: Path, *, env: Mapping[str, str]) -> str | None:

@@ -18,7 +18,7 @@ import requests
 from requests.structures import CaseInsensitiveDict
 
 import publisher
-from publisher.models import Secret
+from publisher.models import Account, Secret, UploadToken
 from publisher.transport import (
     BLOCK,
     LOST,
@@ -62,13 +62,13 @@ class Answer:
             raise ValueError("not a JSON object")
         return value
 
-    def without(self, *secrets: Secret) -> Answer:
+    def without(self, *secrets: Secret, user: str = "__token__") -> Answer:
         """The same, should the other side have sent our own secrets back to us."""
 
         def strike(text: str) -> str:
             for secret in secrets:
                 text = text.replace(secret.reveal(), "<secret>")
-                text = text.replace(login_of(secret), "<secret>")
+                text = text.replace(login_of(secret, user), "<secret>")
             return text
 
         # Latin-1 maps bytes to characters and back, one to one
@@ -183,9 +183,16 @@ class Http:
         for session in self._sessions:
             session.close()
 
-    def get(self, url: str, *, accept: str = "application/json") -> Answer:
-        """GET without any secret; retried. Raises ``NetworkError``."""
-        return self._ask("GET", url, headers={"Accept": accept})
+    def get(
+        self, url: str, *, accept: str = "application/json", account: Account | None = None
+    ) -> Answer:
+        """GET, with a login only if an ``account`` is given; retried. Raises ``NetworkError``."""
+        headers = {"Accept": accept}
+        if account is None:
+            return self._ask("GET", url, headers=headers)
+        login = Login(account.password, account.user)
+        answer = self._ask("GET", url, secret=True, headers=headers, auth=login)
+        return answer.without(account.password, user=account.user)
 
     def post_json(self, url: str, payload: Mapping[str, Secret], *, retry: bool = False) -> Answer:
         """POST secrets as a JSON object, once unless told otherwise. Raises ``NetworkError``."""
@@ -194,12 +201,12 @@ class Http:
         answer = self._ask("POST", url, retry=retry, secret=True, data=body, headers=headers)
         return answer.without(*payload.values())
 
-    def post_stream(self, url: str, body: Body, token: Secret) -> Answer:
-        """POST a body with Basic ``__token__``; retried, so it must be idempotent."""
+    def post_stream(self, url: str, body: Body, token: UploadToken) -> Answer:
+        """POST a body with Basic authentication; retried, so it must be idempotent."""
         headers = {"Accept": "application/json", "Content-Type": body.content_type}
-        login = Login(token)
+        login = Login(token.secret, token.user)
         answer = self._ask("POST", url, secret=True, data=body, headers=headers, auth=login)
-        return answer.without(token)
+        return answer.without(token.secret, user=token.user)
 
     def download(self, url: str, into: BinaryIO, cap: int) -> None:
         """GET at most ``cap`` bytes into a file. Raises ``NetworkError``."""

@@ -1,13 +1,14 @@
-"""Frozen values that travel between the steps. A leaf: it imports nothing of ours."""
+"""Frozen values that travel between the steps. Beside ``outlook``, a leaf."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, NoReturn, Protocol
+
+from publisher.outlook import Review
 
 Severity = Literal["critical", "error", "warning", "note"]
 AttestationMode = Literal["required", "best-effort", "off"]
@@ -17,7 +18,8 @@ class Secret:
     """A token that no formatting, logging, serialising or pickling shows.
 
     It is not a ``str`` on purpose: only ``reveal()`` gives the text, and that call is easy to
-    grep for and stands only where bytes go to the wire.
+    grep for. It stands only where bytes go to the wire, and where a CI's runner is told what to
+    strike out of its log.
     """
 
     __slots__ = ("_text",)
@@ -26,7 +28,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """Return the text. Call it only where the text goes to the wire."""
+        """Return the text. Call it only where the text must go out."""
         return self._text
 
     def __repr__(self) -> str:
@@ -83,7 +85,8 @@ class Identity:
     """Who this run is, read from an ID token whose claims were checked locally.
 
     ``publisher`` is the PEP 740 publisher object (``kind``, ``repository``, ...); ``register``
-    holds the values as they are typed into the index's form for a trusted publisher.
+    holds the values as they are typed into the index's form for a trusted publisher, and
+    ``compared`` the claim that the index compares each of them with.
     """
 
     provider: str
@@ -91,6 +94,7 @@ class Identity:
     claims: Mapping[str, object]
     publisher: Mapping[str, str | None]
     register: Mapping[str, str]
+    compared: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -140,6 +144,18 @@ class Planned:
 
 
 @dataclass(frozen=True)
+class Plan:
+    """What is left to do on one index; ``new_projects`` are those that it does not know."""
+
+    files: tuple[Planned, ...]
+    new_projects: tuple[str, ...] = ()
+
+    def of(self, state: str) -> list[Dist]:
+        """The dists in that state."""
+        return [planned.dist for planned in self.files if planned.state == state]
+
+
+@dataclass(frozen=True)
 class Certificate:
     """What a signing certificate says; ``claims`` by Fulcio's names, times in ISO 8601 UTC."""
 
@@ -185,11 +201,23 @@ class Placed:
 
 
 @dataclass(frozen=True)
+class Account:
+    """A user of an index, and a password or API token that outlives the run."""
+
+    user: str
+    password: Secret
+
+
+@dataclass(frozen=True)
 class UploadToken:
-    """An index's short-lived API token; ``expires`` in seconds since the epoch."""
+    """An index's short-lived API token; ``expires`` in seconds since the epoch.
+
+    Or, where there is no trusted publishing, the password of ``user``, which never expires.
+    """
 
     secret: Secret
     expires: int
+    user: str = "__token__"
 
 
 class Mark(Protocol):
@@ -202,12 +230,16 @@ class Mark(Protocol):
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a run; ``requests`` counts HTTP requests sent meanwhile."""
+    """One step of a run; ``requests`` counts HTTP requests sent meanwhile.
+
+    ``at`` is when it began, in seconds after the run did.
+    """
 
     name: str
     status: Literal["done", "failed", "skipped"]
     seconds: float
     requests: int
+    at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -231,6 +263,8 @@ class Run:
     provider: str
     rehearsal: bool
     started: datetime
+    command: str = "publish"
+    public_log: bool = True
     finished: datetime | None = None
     exit_code: int = 0
     tag: str | None = None
@@ -239,29 +273,11 @@ class Run:
     dists: tuple[Dist, ...] = ()
     attested: Mapping[str, tuple[Attested, ...]] = field(default_factory=dict)
     placed: dict[str, dict[str, Placed]] = field(default_factory=dict)
+    review: Review | None = None
     steps: list[Step] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
-
-class Reporter(Protocol):
-    """How a run speaks while it goes on. Steps get one; ``publisher.report`` has the faces."""
-
-    def step(self, name: str, doing: str) -> AbstractContextManager[None]:
-        """Announce a step; leaving it by an exception shows it as failed."""
-        ...
-
-    def say(self, text: str) -> None:
-        """One line of what is happening."""
-        ...
-
-    def detail(self, text: str) -> None:
-        """One line that only who asks for more wants to see, such as a build's own output."""
-        ...
-
-    def finding(self, finding: Finding) -> None:
-        """A remark for the user; the run goes on."""
-        ...
-
-    def progress(self, label: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
-        """A bar over ``total`` units; the callable advances it and is thread-safe."""
-        ...
+    @property
+    def logged_publicly(self) -> bool:
+        """Whether its entries are in Sigstore's public log, for everybody to look up."""
+        return self.public_log and not self.rehearsal

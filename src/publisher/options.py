@@ -15,14 +15,25 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from publisher.models import AttestationMode
+from publisher.models import AttestationMode, Secret
 from publisher.rows import NO_FACE, Row, option, rows_of
 
 COMMANDS: Mapping[str, str] = {
     "publish": "build, attest and upload distributions; the default",
+    "doctor": "say what would be published, as whom, and what would be refused; sends nothing",
+    "build": "build distributions and write their release contract",
+    "attest": "sign distributions, and put each attestation beside its file",
     "sandbox": "serve a rehearsal world on this machine, for other tools' tests",
 }
 EVERYWHERE = tuple(COMMANDS)
+FILES = ("publish", "doctor", "build", "attest")
+"""Commands about distributions."""
+IDENTITY = ("publish", "doctor", "attest")
+"""Commands that ask who this run is."""
+INDEX = ("publish", "doctor")
+"""Commands that look at an index."""
+REHEARSED = ("publish", "attest")
+"""Commands that a rehearsal plays."""
 
 
 @dataclass(frozen=True)
@@ -31,177 +42,273 @@ class Options:
 
     paths: tuple[str, ...] = option(
         (".",),
-        Row(
-            "What",
-            "project folders, folders of dists, files or globs; one version of each project",
-            metavar="PATH",
-            repeatable=True,
-            positional=True,
-        ),
+        "What",
+        "project folders, folders of dists, files or globs; one version of each project",
+        metavar="PATH",
+        repeatable=True,
+        positional=True,
+        commands=FILES,
     )
     dry_run: bool = option(
         False,
-        Row(
-            "What",
-            "rehearse everything in a world on this machine; nothing is sent to a real index, "
-            "identity provider or Sigstore",
-            decisive=True,
-        ),
+        "What",
+        "rehearse everything in a world on this machine; nothing is sent to a real index, "
+        "identity provider or Sigstore",
+        decisive=True,
+        commands=REHEARSED,
     )
     packages_dir: Path = option(
-        Path("dist"), Row("What", "where dists are found or built", metavar="DIR")
+        Path("dist"),
+        "What",
+        "where dists are found or built",
+        metavar="DIR",
+        commands=FILES,
     )
     build: Literal["auto", "always", "never"] = option(
         "auto",
-        Row(
-            "What",
-            "auto builds when PATH is a project and packages-dir holds no dist of its version",
-        ),
+        "What",
+        "auto builds when PATH is a project and packages-dir holds no dist of its version",
+        commands=("publish", "doctor"),
     )
     expect: Path | None = option(
         None,
-        Row(
-            "What",
-            "release contract: sha256sum lines or publisher.contract/1; anything missing, extra "
-            "or different stops before anything is signed",
-            decisive=True,
-            metavar="FILE",
-        ),
+        "What",
+        "release contract: sha256sum lines or publisher.contract/1; anything missing, extra "
+        "or different stops before anything is signed",
+        decisive=True,
+        metavar="FILE",
+        commands=("publish", "doctor", "attest"),
     )
     tag: str = option(
         "auto",
-        Row(
-            "What",
-            "the version must equal this tag; auto: the tag that the CI runs for, if any; "
-            "none: don't compare",
-            metavar="auto|TAG|none",
-        ),
+        "What",
+        "the version must equal this tag; auto: the tag that the CI runs for, if any; "
+        "none: don't compare",
+        metavar="auto|TAG|none",
+        commands=FILES,
     )
     repository: tuple[str, ...] = option(
-        ("pypi",),
-        Row(
-            "Where and as whom",
-            "the index; repeatable: signed once, uploaded in order, the same bytes",
-            decisive=True,
-            choices=("pypi", "testpypi"),
-            repeatable=True,
-            commands=EVERYWHERE,
-        ),
+        (),
+        "Where and as whom",
+        "the index, pypi if none is named; repeatable: signed once, uploaded in order, the "
+        "same bytes",
+        decisive=True,
+        choices=("pypi", "testpypi"),
+        repeatable=True,
+        commands=(*INDEX, "sandbox"),
+    )
+    repository_url: str | None = option(
+        None,
+        "Where and as whom",
+        "the upload URL of any other index",
+        decisive=True,
+        metavar="URL",
+        commands=INDEX,
+    )
+    check_url: str | None = option(
+        None,
+        "Where and as whom",
+        "the simple API of that index; without it, what is there already is not known",
+        decisive=True,
+        metavar="URL",
+        commands=INDEX,
+    )
+    audience: str | None = option(
+        None,
+        "Where and as whom",
+        "what the ID tokens for that index are for, which must be what it asks for; by default "
+        "its host",
+        decisive=True,
+        commands=INDEX,
+    )
+    user: str = option(
+        "__token__",
+        "Where and as whom",
+        "who uploads to an index without trusted publishing",
+        decisive=True,
+        metavar="NAME",
+        commands=INDEX,
+    )
+    password: Secret | None = option(
+        None, "Where and as whom", "the user's password or API token", decisive=True, commands=INDEX
+    )
+    password_file: Path | None = option(
+        None,
+        "Where and as whom",
+        "a file that holds it; attestations are off then, since it proves no origin",
+        decisive=True,
+        metavar="FILE",
+        commands=INDEX,
     )
     attestations: AttestationMode | None = option(
         None,
-        Row(
-            "Where and as whom",
-            "true and false mean required and off; default: required where index and provider "
-            "support it, else off, and a finding says why",
-            decisive=True,
-            aliases={"true": "required", "false": "off"},
-        ),
+        "Where and as whom",
+        "true and false mean required and off; default: required where index and provider "
+        "support it, else off, and a finding says why",
+        decisive=True,
+        aliases={"true": "required", "false": "off"},
+        commands=INDEX,
     )
     provider: str | None = option(
         None,
-        Row(
-            "Where and as whom",
-            "the identity provider, instead of the one that is detected",
-            decisive=True,
-            metavar="NAME",
-        ),
+        "Where and as whom",
+        "the identity provider, instead of the one that is detected",
+        decisive=True,
+        metavar="NAME",
+        commands=IDENTITY,
+    )
+    id_token_file: Path | None = option(
+        None,
+        "Where and as whom",
+        "ID tokens of any identity provider: JSON, a token by its audience",
+        decisive=True,
+        metavar="FILE",
+        commands=IDENTITY,
+    )
+    trust_config: Path | None = option(
+        None,
+        "Where and as whom",
+        "a Sigstore of your own: its ClientTrustConfig as JSON",
+        decisive=True,
+        metavar="FILE",
+        commands=("publish", "attest"),
     )
     provider_claims: Path | None = option(
         None,
-        Row(
-            "Where and as whom",
-            "rehearse the identity of these claims: the payload of an ID token as JSON",
-            metavar="FILE",
-            faces=NO_FACE,
-        ),
+        "Where and as whom",
+        "rehearse the identity of these claims: the payload of an ID token as JSON",
+        metavar="FILE",
+        faces=NO_FACE,
+        commands=IDENTITY,
     )
     allow: tuple[str, ...] = option(
         (),
-        Row(
-            "Where and as whom",
-            "accept one named finding; repeatable",
-            decisive=True,
-            choices=("private-repo-in-public-log",),
-            metavar="CODE",
-            repeatable=True,
-        ),
+        "Where and as whom",
+        "accept one named finding; repeatable",
+        decisive=True,
+        choices=("private-repo-in-public-log",),
+        metavar="CODE",
+        repeatable=True,
+        commands=IDENTITY,
+    )
+    contract: Path = option(
+        Path("contract.json"),
+        "What",
+        "where the release contract goes: any place but the dists' own",
+        metavar="FILE",
+        commands=("build",),
+        faces=NO_FACE,
+    )
+    auth: bool = option(
+        False,
+        "How",
+        "also have a token minted, and give it back; for projects that exist",
+        decisive=True,
+        commands=("doctor",),
+        faces=NO_FACE,
+    )
+    providers: bool = option(
+        False,
+        "What you see",
+        "show which CIs are known, and what an index does for each",
+        commands=("doctor",),
+        faces=NO_FACE,
+        line_only=True,
     )
     skip_existing: bool = option(
         True,
-        Row(
-            "How", "true: a file already there with the same digest is fine; false: it is an error"
-        ),
+        "How",
+        "true: a file already there with the same digest is fine; false: it is an error",
     )
-    jobs: int = option(8, Row("How", "uploads in flight", metavar="N", bounds=(1, 64)))
+    jobs: int = option(8, "How", "uploads in flight", metavar="N", bounds=(1, 64))
     wait: float = option(
         120.0,
-        Row("How", "how long to wait until the index shows the files; 0: don't", metavar="SECONDS"),
+        "How",
+        "how long to wait until the index shows the files; 0: don't",
+        metavar="SECONDS",
     )
     sandbox: str | None = option(
         None,
-        Row(
-            "How",
-            "rehearse against a running `publisher sandbox` (loopback only); implies the rules of "
-            "--dry-run",
-            decisive=True,
-            metavar="URL",
-        ),
+        "How",
+        "rehearse against a running `publisher sandbox` (loopback only); implies the rules of "
+        "--dry-run",
+        decisive=True,
+        metavar="URL",
+        commands=IDENTITY,
     )
     keep: Path | None = option(
         None,
-        Row("How", "leave a rehearsal's evidence in this folder", metavar="DIR", faces=NO_FACE),
+        "How",
+        "leave a rehearsal's evidence in this folder",
+        metavar="DIR",
+        faces=NO_FACE,
+        commands=REHEARSED,
     )
     port: int = option(
         0,
-        Row(
-            "The world",
-            "where to listen; 0: any free port",
-            metavar="N",
-            bounds=(0, 65535),
-            commands=("sandbox",),
-            faces=NO_FACE,
-        ),
+        "The world",
+        "where to listen; 0: any free port",
+        metavar="N",
+        bounds=(0, 65535),
+        commands=("sandbox",),
+        faces=NO_FACE,
     )
     tls: bool = option(
         False,
-        Row(
-            "The world",
-            "serve over TLS, with a root of its own",
-            commands=("sandbox",),
-            faces=NO_FACE,
-        ),
+        "The world",
+        "serve over TLS, with a root of its own",
+        commands=("sandbox",),
+        faces=NO_FACE,
     )
     report: Path | None = option(
-        None, Row("What you see", "write publisher.report/1 as JSON", metavar="FILE")
+        None, "What you see", "write publisher.report/1 as JSON", metavar="FILE", commands=FILES
+    )
+    html: Path | None = option(
+        None,
+        "What you see",
+        "write a self-contained page of the release: timeline, files, how to verify it",
+        metavar="FILE",
     )
     format: Literal["text", "json"] = option(
         "text",
-        Row(
-            "What you see",
-            "json: the report goes to standard output, everything else to standard error",
-            faces=NO_FACE,
-        ),
+        "What you see",
+        "json: the report goes to standard output, everything else to standard error",
+        faces=NO_FACE,
+        commands=FILES,
     )
-    verbose: bool = option(False, Row("What you see", "show every fact in full", short="-v"))
+    verbose: bool = option(
+        False, "What you see", "show every fact in full", short="-v", commands=FILES
+    )
     quiet: bool = option(
-        False, Row("What you see", "show warnings and errors only", short="-q", faces=NO_FACE)
+        False,
+        "What you see",
+        "show warnings and errors only",
+        short="-q",
+        faces=NO_FACE,
+        commands=FILES,
     )
     help: bool = option(
         False,
-        Row(
-            "What you see",
-            "show this text",
-            short="-h",
-            commands=EVERYWHERE,
-            faces=NO_FACE,
-            line_only=True,
-        ),
+        "What you see",
+        "show this text",
+        short="-h",
+        commands=EVERYWHERE,
+        faces=NO_FACE,
+        line_only=True,
     )
     version: bool = option(
         False,
-        Row("What you see", "show the version", commands=EVERYWHERE, faces=NO_FACE, line_only=True),
+        "What you see",
+        "show the version",
+        commands=EVERYWHERE,
+        faces=NO_FACE,
+        line_only=True,
     )
+
+    @property
+    def indexes(self) -> tuple[str, ...]:
+        """The names of the indexes we know; PyPI unless others are named."""
+        return self.repository or ("pypi",)
 
     @property
     def verbosity(self) -> int:

@@ -1,13 +1,15 @@
-"""What one row of the table of options is; the table itself is ``publisher.options``. A leaf."""
+"""What one row of the table of options is; the table itself is ``publisher.options``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Literal, TypeVar, get_args, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
-Kind = Literal["bool", "choice", "path", "integer", "seconds", "text"]
+from publisher.models import Secret
+
+Kind = Literal["bool", "choice", "path", "integer", "seconds", "text", "secret"]
 Group = Literal["What", "Where and as whom", "How", "The world", "What you see"]
 """The titles of the help, in their order."""
 
@@ -22,6 +24,7 @@ _KINDS: Mapping[object, Kind] = {
     float: "seconds",
     Path: "path",
     str: "text",
+    Secret: "secret",
 }
 
 
@@ -32,7 +35,8 @@ class Row:
     ``name`` is the word itself (``dry-run``), ``attribute`` the field of ``Options``. A
     ``decisive`` option decides what is trusted or whether anything is published, so it is never
     read from pyproject.toml. ``faces`` offer it as an input; ``line_only`` options exist on the
-    command line only. ``aliases`` are other spellings of a choice, matched in any case.
+    command line only. A secret is read from its variable and from nowhere else. ``aliases`` are
+    other spellings of a choice, matched in any case.
     """
 
     group: Group
@@ -59,7 +63,9 @@ class Row:
 
     @property
     def flag(self) -> str:
-        """As on the command line: ``--dry-run``, or ``PATH`` for the positional one."""
+        """As on the command line: ``--dry-run``; ``PATH`` for the positional one."""
+        if self.kind == "secret":
+            return f"{self.variable}"
         return self.metavar if self.positional else f"--{self.name}"
 
     @property
@@ -85,13 +91,21 @@ class Row:
             "path": "a path",
             "seconds": f"a number of seconds, at least {low:g}",
             "text": "a text that is not empty",
+            "secret": "a secret",
         }
         return words[self.kind]
 
 
-def option(default: T, row: Row) -> T:
-    """A field of ``Options``; its annotation gives the kind, and a Literal the choices."""
-    return field(default=default, metadata={"row": row})
+def option(default: T, group: Group, help: str, **columns: Any) -> T:  # noqa: A002 - a column
+    """A field of ``Options``; its annotation gives the kind, and a Literal the choices.
+
+    Args:
+        default: The option's value if nobody gives one.
+        group: The title of the help that it stands under.
+        help: What it does, in a few words.
+        columns: The other columns of ``Row``.
+    """
+    return field(default=default, metadata={"row": Row(group, help, **columns)})
 
 
 def rows_of(table: type) -> tuple[Row, ...]:

@@ -19,6 +19,7 @@ from publisher.errors import (
     UsageError,
 )
 from publisher.incumbent import REPLACED
+from publisher.models import Secret
 from publisher.options import COMMANDS, Options, rows
 from publisher.rows import Row
 from publisher.usage import Parser
@@ -120,9 +121,10 @@ def _refuse_options(command: str, unknown: list[str], settings: list[Setting]) -
         problems[flag] = f"`publisher {command}` has no option {flag}{_nearest(flag, flags)}"
     for setting in settings:
         if command not in setting.row.commands:
-            homes = " and ".join(f"`publisher {name}`" for name in setting.row.commands)
+            *homes, last = (f"`publisher {name}`" for name in setting.row.commands)
+            where = f"{', '.join(homes)} and {last}" if homes else last
             flag = setting.row.flag
-            problems[flag] = f"`publisher {command}` takes no {flag}; it belongs to {homes}"
+            problems[flag] = f"`publisher {command}` takes no {flag}; it belongs to {where}"
     _raise_all(InvalidOption, "options are not known here", problems, "`publisher --help`")
 
 
@@ -170,11 +172,15 @@ def _refuse_unknown(env: Mapping[str, str], table: Mapping[str, object]) -> None
 def _refuse_decisive(table: Mapping[str, object]) -> None:
     problems = {
         _key(row.name): f"{_key(row.name)} decides what is trusted or published, and such an "
-        f"option is never read from pyproject.toml; set {row.flag} or {row.variable}"
+        f"option is never read from pyproject.toml; set {' or '.join(_elsewhere(row))}"
         for row in rows()
         if row.decisive and row.name in table
     }
     _raise_all(SettingNotAllowedHere, "keys are not read from pyproject.toml", problems)
+
+
+def _elsewhere(row: Row) -> list[str]:
+    return list(dict.fromkeys((row.flag, str(row.variable))))
 
 
 def _from_table(table: Mapping[str, object]) -> list[Setting]:
@@ -231,8 +237,8 @@ def _read(row: Row, text: str) -> object:
         return BOOLEANS.get(text.lower())
     if row.kind == "path":
         return Path(text) if text else None
-    if row.kind == "text":
-        return text or None
+    if row.kind in {"text", "secret"}:
+        return (Secret(text) if row.kind == "secret" else text) if text else None
     decimals = "" if row.kind == "integer" else r"(\.[0-9]{1,9})?"
     if not re.fullmatch(f"[0-9]{{1,9}}{decimals}", text):
         return None

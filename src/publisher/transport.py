@@ -27,20 +27,20 @@ LOST = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 """Everything that means: there was no usable answer."""
 
 
-def login_of(token: Secret) -> str:
-    """What an index's token becomes on the wire: base64 of ``__token__:TOKEN`` (RFC 7617)."""
-    return b64encode(f"__token__:{token.reveal()}".encode()).decode()
+def login_of(token: Secret, user: str = "__token__") -> str:
+    """What a token or password becomes on the wire: base64 of ``USER:SECRET`` (RFC 7617)."""
+    return b64encode(f"{user}:{token.reveal()}".encode()).decode()
 
 
 class Login(AuthBase):
     """Puts a secret into a header at the moment the request is made, and nowhere before."""
 
-    def __init__(self, token: Secret) -> None:
-        self._token = token
+    def __init__(self, token: Secret, user: str) -> None:
+        self._token, self._user = token, user
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Add the header."""
-        request.headers["Authorization"] = f"Basic {login_of(self._token)}"
+        request.headers["Authorization"] = f"Basic {login_of(self._token, self._user)}"
         return request
 
 

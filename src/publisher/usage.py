@@ -14,9 +14,9 @@ from publisher.rows import Group, Row
 WIDTH = 80
 DECISIVE = "[!]"
 ENDINGS = f"""\
-Every option is also a variable, as --repository is PUBLISHER_REPOSITORY; and a
-key of [tool.publisher] in pyproject.toml, but for those marked {DECISIVE}: they decide
-what is trusted or published. Command line beats variable beats pyproject.toml.
+Every option is also a variable, such as PUBLISHER_DRY_RUN, and a key of
+[tool.publisher] in pyproject.toml, but for those marked {DECISIVE}: they decide what
+is trusted or published. Command line beats variable beats pyproject.toml.
 
 exit codes:
   0 done                     1 our bug            2 usage or configuration
@@ -48,7 +48,7 @@ class Parser(ArgumentParser):
         for title in get_args(Group):
             group = self.add_argument_group(title.lower())
             for row in given:
-                if row.group == title and not row.positional:
+                if row.group == title and not row.positional and row.kind != "secret":
                     _add(group, row)
 
     @classmethod
@@ -76,7 +76,8 @@ def _formatter(prog: str) -> HelpFormatter:
 
 
 def _add(group: Any, row: Row) -> None:  # argparse's group type is private
-    default = "" if row.default is None or row.switch else f" (default: {_shown(row.default)})"
+    silent = row.default in (None, ()) or row.switch
+    default = "" if silent else f" (default: {_shown(row.default)})"
     mark = f" {DECISIVE}" if row.decisive else ""
     says = f"{row.help}{default}{mark}".replace("%", "%%")
     names = [row.short, row.flag] if row.short else [row.flag]
@@ -99,16 +100,21 @@ def _shown(default: object) -> str:
 
 
 def _usage(command: str) -> str:
-    if command == "publish":
-        return "publisher [publish] [option ...] [PATH ...]"
-    return f"publisher {command} [option ...]"
+    word = "[publish]" if command == "publish" else command
+    paths = any(row.positional and command in row.commands for row in rows())
+    return f"publisher {word} [option ...]{' [PATH ...]' if paths else ''}"
 
 
 def _commands(command: str) -> str:
-    """The positional arguments in words; only the default command lists the commands."""
-    if command != "publish":
-        return ""
+    """What the arguments mean; the default command lists the commands, too."""
     (paths,) = (row for row in rows() if row.positional)
-    words = "\n".join(f"  {name:<10}{says}" for name, says in COMMANDS.items())
-    about = f"{paths.flag} names {paths.help} (default: {_shown(paths.default)})"
-    return f"\n\ncommands:\n{words}\n\n{fill(about, WIDTH)}"
+    words = "\n".join(
+        fill(f"  {name:<10}{says}", WIDTH, subsequent_indent=" " * 12)
+        for name, says in COMMANDS.items()
+    )
+    about = fill(f"{paths.flag} names {paths.help} (default: {_shown(paths.default)})", WIDTH)
+    secrets = [row for row in rows() if row.kind == "secret" and command in row.commands]
+    about += "".join(f"\n{fill(f'{row.flag} is {row.help}', WIDTH)}" for row in secrets)
+    if command not in paths.commands:
+        return ""
+    return f"\n\n{about}" if command != "publish" else f"\n\ncommands:\n{words}\n\n{about}"

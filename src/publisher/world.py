@@ -5,13 +5,14 @@ A rehearsal is another ``World`` (``publisher.rehearsal.open``), never another p
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import quote
+from urllib.parse import quote, urlencode, urlsplit
 
-from publisher.models import Secret
+from publisher.models import Account, Secret
 
 
 @dataclass(frozen=True)
@@ -20,15 +21,19 @@ class Index:
 
     ``upload_url`` takes the legacy upload API, ``simple_url`` (ending in ``/``) the simple API
     (PEP 503, 691), ``api_url`` (ending in ``/``) the OIDC and integrity APIs (PEP 740),
-    ``web_url`` (ending in ``/``) is for people.
+    ``web_url`` (ending in ``/``) is for people. Of an index that we do not ``know``, nobody can
+    say beforehand whom it trusts; its simple API and pages may be unknown, too. With an
+    ``account`` there is no trusted publishing: the password goes up with each file.
     """
 
     name: str
     upload_url: str
-    simple_url: str
+    simple_url: str | None
     api_url: str
-    web_url: str
+    web_url: str | None
     audience: str
+    known: bool = True
+    account: Account | None = field(default=None, repr=False)
 
     def audience_url(self) -> str:
         """Where the index says which audience it wants."""
@@ -43,7 +48,7 @@ class Index:
         return f"{self.api_url}_/oidc/burn-token"
 
     def listing_url(self, project: str) -> str:
-        """The simple API's page of a project (PEP 503 normalized name)."""
+        """The simple API's page of a project (PEP 503 normalized name), where there is one."""
         return f"{self.simple_url}{quote(project)}/"
 
     def provenance_url(self, project: str, version: str, filename: str) -> str:
@@ -51,9 +56,26 @@ class Index:
         file = "/".join(quote(part) for part in (project, version, filename))
         return f"{self.api_url}integrity/{file}/provenance"
 
-    def release_url(self, project: str, version: str) -> str:
+    def reader(self) -> Account | None:
+        """Who may read the simple API: the uploader, if files come from where they went."""
+        ours, theirs = urlsplit(self.upload_url), urlsplit(self.simple_url or "")
+        return self.account if ours[:2] == theirs[:2] else None
+
+    def release_url(self, project: str, version: str) -> str | None:
         """The page of a release, for people."""
-        return f"{self.web_url}project/{quote(project)}/{quote(version)}/"
+        page = f"project/{quote(project)}/{quote(version)}/"
+        return f"{self.web_url}{page}" if self.web_url else None
+
+    def publishing_url(self, project: str | None, form: Mapping[str, str]) -> str | None:
+        """The form for a trusted publisher, filled in.
+
+        Args:
+            project: One that exists; ``None`` for a pending publisher.
+            form: The form's own parameters.
+        """
+        page = f"project/{quote(project)}/settings" if project else "account"
+        query = urlencode({name: value for name, value in form.items() if value})
+        return f"{self.web_url}manage/{page}/publishing/?{query}" if self.web_url else None
 
 
 class TokenSource(Protocol):
@@ -75,19 +97,24 @@ class TokenSource(Protocol):
 class World:
     """Everything outside that a run talks to.
 
-    ``tokens(audience)`` is the one door to ID tokens. ``trust_config`` is a Sigstore
-    ClientTrustConfig as JSON, or ``None`` for the public good instance, whose root comes by TUF.
-    ``ca`` is a PEM file with the TLS roots to use instead of the system's.
-    ``build_into`` is where built dists
-    go, ``None`` for the project's own packages-dir. ``foreign_proofs`` says whether attestations
-    made before this run can verify here. ``rehearsal`` is for the report; no step reads it.
+    ``tokens(audience)`` is the one door to ID tokens, and ``vouched`` says whether it opens.
+    ``trust_config`` is a Sigstore ClientTrustConfig as JSON, or ``None`` for the public good
+    instance, whose root comes by TUF; ``public_log`` says whether its log is, or plays, the public
+    one. ``ca`` is a PEM file with the TLS roots to use instead of the system's. ``build_into`` is
+    where built dists go, ``None`` for the project's own packages-dir; ``attest_into`` is where
+    ``attest`` puts attestations, ``None`` for beside their dists. ``foreign_proofs`` says whether
+    attestations made before this run can verify here. ``rehearsal`` is for the report; no step
+    reads it.
     """
 
     indexes: tuple[Index, ...]
     tokens: TokenSource = field(repr=False)
     trust_config: str | None = field(default=None, repr=False)
+    public_log: bool = True
     ca: Path | None = None
     build_into: Path | None = None
+    attest_into: Path | None = None
+    vouched: bool = True
     foreign_proofs: bool = True
     rehearsal: bool = False
 
@@ -109,3 +136,19 @@ def testpypi() -> Index:
 
 
 INDEXES: dict[str, Callable[[], Index]] = {"pypi": pypi, "testpypi": testpypi}
+
+
+def custom(upload_url: str, check_url: str | None = None, audience: str | None = None) -> Index:
+    """Any other index, named after its host.
+
+    Args:
+        upload_url: Where files go.
+        check_url: Its simple API, if it has one.
+        audience: What its ID tokens are for; by default its host.
+    """
+    url = urlsplit(upload_url)
+    simple = f"{check_url.rstrip('/')}/" if check_url else None
+    api = f"{url.scheme}://{url.netloc}/"
+    host = url.hostname or url.netloc
+    name = re.sub(r"[^a-z0-9.-]", "-", host).strip("-.")  # an IPv6 address is no name
+    return Index(name, upload_url, simple, api, None, audience or host, known=False)

@@ -55,7 +55,7 @@ class Registry:
 def registry() -> Iterator[Registry]:
     with requests.Session() as http:
         try:
-            http.head(world.pypi().simple_url, timeout=20)
+            http.head(str(world.pypi().simple_url), timeout=20)
         except requests.RequestException as error:
             pytest.skip(f"no package registry is reachable: {type(error).__name__}")
         yield Registry(http)

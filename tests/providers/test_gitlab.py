@@ -16,8 +16,8 @@ from publisher.errors import (
     PublisherError,
     TokenUnexpected,
 )
-from publisher.providers.base import Support
 from publisher.providers.gitlab import SELF_MANAGED, GitLab
+from publisher.providers.verdicts import Support
 from publisher.rehearsal.publishers import KINDS, find, register
 from publisher.rehearsal.subjects import subject
 from support.sandbox import CONFIG, GITLAB, GITLAB_PUBLISHER, SHA

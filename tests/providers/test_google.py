@@ -10,7 +10,6 @@ import pytest
 
 from publisher.errors import NoIdentityProvider, TokenRequestFailed, TokenUnexpected
 from publisher.providers.activestate import WHY, ActiveState
-from publisher.providers.base import Support
 from publisher.providers.google import (
     DEFAULT,
     EMAIL,
@@ -20,6 +19,7 @@ from publisher.providers.google import (
     SHADOWED,
     Google,
 )
+from publisher.providers.verdicts import Support
 from publisher.publish.identity import ambient
 from publisher.rehearsal.publishers import KINDS, find, register
 from publisher.rehearsal.subjects import subject

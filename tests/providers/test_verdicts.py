@@ -25,10 +25,11 @@ from publisher.errors import (
     TokenUnexpected,
 )
 from publisher.providers import from_claims, read_claims
-from publisher.providers.base import ISSUED, Verdict
+from publisher.providers.base import ISSUED
 from publisher.providers.github import ENTERPRISE, EVENT, GitHub
 from publisher.providers.gitlab import FORK, GitLab
 from publisher.providers.google import Google
+from publisher.providers.verdicts import Verdict
 from publisher.rehearsal.publishers import (
     KINDS,
     ClaimsError,

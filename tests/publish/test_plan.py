@@ -15,7 +15,7 @@ from publisher.errors import (
     ReleaseConflict,
 )
 from publisher.http import Http
-from publisher.models import Dist, Listed, Planned
+from publisher.models import Dist, Listed, Plan, Planned
 from publisher.publish import plan as module
 from publisher.publish.plan import decide, plan
 from publisher.publish.simple import SIMPLE_JSON, listing
@@ -49,7 +49,8 @@ def file(made: Dist, **changes: object) -> dict[str, Any]:
 def test_a_project_that_is_new(sandbox: Sandbox, http: Http, tmp_path: Path) -> None:
     made = dist(make_wheel(tmp_path, "brandnew"))
     with world_of(sandbox) as world:
-        assert plan(http, world.indexes[0], [made], skip_existing=True) == (Planned(made, "new"),)
+        made_plan = plan(http, world.indexes[0], [made], skip_existing=True)
+        assert made_plan == Plan((Planned(made, "new"),), ("brandnew",))
 
 
 def test_new_identical_and_conflict(sandbox: Sandbox, http: Http, tmp_path: Path) -> None:
@@ -60,7 +61,7 @@ def test_new_identical_and_conflict(sandbox: Sandbox, http: Http, tmp_path: Path
     changed = dist(make_wheel(tmp_path / "other", members={"a.py": "two"}))
     with world_of(sandbox) as world:
         (index,) = world.indexes
-        new, there = plan(http, index, iter([sdist, ours]), skip_existing=True)
+        new, there = plan(http, index, iter([sdist, ours]), skip_existing=True).files
         assert new == Planned(sdist, "new")
         assert (there.state, there.dist) == ("identical", ours)
         assert there.listed is not None
@@ -70,7 +71,7 @@ def test_new_identical_and_conflict(sandbox: Sandbox, http: Http, tmp_path: Path
         with pytest.raises(AlreadyPublished, match="pypi has 1 of these files already") as caught:
             plan(http, index, [sdist, ours], skip_existing=False)
         assert caught.value.facts == {"index": "pypi", "files": [WHEEL]}
-        assert plan(http, index, [sdist], skip_existing=False) == (new,)
+        assert plan(http, index, [sdist], skip_existing=False) == Plan((new,))
 
         with pytest.raises(ReleaseConflict) as conflict:
             plan(http, index, [sdist, changed], skip_existing=True)
@@ -91,16 +92,16 @@ def test_each_project_is_asked_once(web: Web, http: Http, tmp_path: Path) -> Non
     dists = [
         dist(make(tmp_path, n)) for n in ("widget", "gadget") for make in (make_wheel, make_sdist)
     ]
-    planned = plan(http, page(web), dists, skip_existing=True)
+    planned = plan(http, page(web), dists, skip_existing=True).files
     assert [p.dist for p in planned] == dists
     assert {p.state for p in planned} == {"new"}
     assert web.paths() == ["GET /simple/gadget/", "GET /simple/widget/"]
     assert {seen.headers["Accept"] for seen in web.seen} == {SIMPLE_JSON}
 
 
-def test_no_project_is_an_empty_list(web: Web, http: Http) -> None:
+def test_no_project_is_none(web: Web, http: Http) -> None:
     web.on("/simple/widget/", say_html("<h1>Not found</h1>", 404))
-    assert listing(http, index_at(web.url), "widget") == {}
+    assert listing(http, index_at(web.url), "widget") is None
 
 
 def test_what_is_listed(web: Web, http: Http) -> None:
@@ -169,24 +170,36 @@ def test_no_answer(web: Web, http: Http, dists: tuple[Dist, Dist], answer: Say) 
     assert caught.value.facts["reason"]
 
 
-def test_an_index_without_sha256_is_a_conflict(
+def test_without_a_listed_sha256_the_file_itself_is_asked(
     web: Web, http: Http, dists: tuple[Dist, Dist]
 ) -> None:
-    wheel, _ = dists
-    index = page(web, file(wheel, hashes={"md5": "x"}))
+    wheel, sdist = dists
+    index = page(web, file(wheel, hashes={"md5": "x"}), file(sdist, hashes={}))
     web.on(f"/{WHEEL}", Say(200, wheel.path.read_bytes()))
+    web.on(f"/{sdist.filename}", Say(200, b"other"))
     with pytest.raises(ReleaseConflict) as caught:
         plan(http, index, dists, skip_existing=True)
     files: Any = caught.value.facts["files"]
-    assert list(files) == [WHEEL]
+    assert list(files) == [sdist.filename]
+    assert files[sdist.filename]["index"] == hashlib.sha256(b"other").hexdigest()
+
+
+def test_a_file_that_can_not_be_had_is_a_conflict(
+    web: Web, http: Http, dists: tuple[Dist, Dist]
+) -> None:
+    wheel, _ = dists
+    index = page(web, file(wheel, hashes={}))
+    web.on(f"/{WHEEL}", Say(404, b""))
+    with pytest.raises(ReleaseConflict) as caught:
+        plan(http, index, [wheel], skip_existing=True)
+    files: Any = caught.value.facts["files"]
     assert files[WHEEL]["index"] == "no sha256 listed"
-    assert files[WHEEL]["difference"].startswith("the members are equal")
 
 
 def test_upper_case_digests_are_the_same(web: Web, http: Http, dists: tuple[Dist, Dist]) -> None:
     wheel, _ = dists
     index = page(web, file(wheel, hashes={"sha256": wheel.sha256.upper()}))
-    (planned,) = plan(http, index, [wheel], skip_existing=True)
+    (planned,) = plan(http, index, [wheel], skip_existing=True).files
     assert planned.state == "identical"
 
 

@@ -11,7 +11,7 @@ import requests
 
 from publisher import rehearsal
 from publisher.models import Persona
-from support.sandbox import SIMPLE_JSON, Sandbox, form, project_of, wheel
+from support.sandbox import SIMPLE_JSON, Sandbox, form, index, project_of, wheel
 
 
 @pytest.fixture
@@ -101,10 +101,14 @@ def test_what_it_does_check(
 
 def test_a_world_with_it(persona: Persona, tmp_path: Path) -> None:
     keep = tmp_path / "keep"
-    with rehearsal.open(persona, indexes=("own:static",), env=os.environ, keep=keep) as world:
-        (index,) = world.indexes
-        assert index.name == "own"
-        assert requests.get(index.audience_url()).status_code == 404
+    with rehearsal.open(
+        persona, indexes=[index("own", password=True)], env=os.environ, keep=keep
+    ) as world:
+        (own,) = world.indexes
+        assert own.name == "own"
+        assert own.account
+        assert own.account.user == "rehearsal"
+        assert requests.get(own.audience_url()).status_code == 404
     assert (keep / "index" / "own" / "simple" / "index.html").exists()
 
 
@@ -113,7 +117,9 @@ def test_the_evidence_of_files(
 ) -> None:
     assert _send(passwords, new, auth).status_code == 200
     keep = tmp_path / "keep"
-    with rehearsal.open(persona, url=passwords.control, indexes=("own",), env={}, keep=keep):
+    with rehearsal.open(
+        persona, url=passwords.control, indexes=[index("own", password=True)], env={}, keep=keep
+    ):
         pass
     assert (keep / "dists" / new.name).read_bytes() == new.read_bytes()
     name = new.name.split("-")[0]

@@ -32,7 +32,7 @@ from publisher.rehearsal import __main__ as main
 from publisher.rehearsal import client, evidence, loopback
 from publisher.rehearsal.child import child
 from publisher.world import World
-from support.sandbox import PUBLISH, SLSA, Sandbox, dump, form, wheel
+from support.sandbox import PUBLISH, SLSA, Sandbox, dump, form, index, wheel
 
 
 def _publish(world: World, path: Path, predicates: tuple[str, ...]) -> None:
@@ -53,12 +53,12 @@ def _publish(world: World, path: Path, predicates: tuple[str, ...]) -> None:
             )
             for predicate in predicates
         ]
-    for index in world.indexes:
-        asked = {"token": world.tokens(index.audience).reveal()}
-        token = requests.post(index.mint_url(), json=asked, verify=verify).json()["token"]
+    for one in world.indexes:
+        asked = {"token": world.tokens(one.audience).reveal()}
+        token = requests.post(one.mint_url(), json=asked, verify=verify).json()["token"]
         fields = form(path, attestations=dump(*attestations) if attestations else None)
         answer = requests.post(
-            index.upload_url,
+            one.upload_url,
             data=fields,
             files={"content": (path.name, path.read_bytes())},
             auth=("__token__", token),
@@ -71,7 +71,8 @@ def test_a_world_and_what_it_leaves_behind(persona: Persona, tmp_path: Path) -> 
     keep = tmp_path / "keep"
     attested, plain = wheel(tmp_path), wheel(tmp_path, "other")
     names = ("testpypi", "pypi")
-    with rehearsal.open(persona, indexes=names, env=os.environ, keep=keep) as world:
+    played = [index(name) for name in names]
+    with rehearsal.open(persona, indexes=played, env=os.environ, keep=keep) as world:
         assert [index.name for index in world.indexes] == list(names)
         assert [index.audience for index in world.indexes] == list(names)
         assert world.rehearsal
@@ -88,11 +89,11 @@ def test_a_world_and_what_it_leaves_behind(persona: Persona, tmp_path: Path) -> 
 
     assert (keep / "dists" / attested.name).read_bytes() == attested.read_bytes()
     assert (keep / "dists" / plain.name).read_bytes() == plain.read_bytes()
-    for index in names:
-        folder = keep / "index" / index / "simple"
+    for one in names:
+        folder = keep / "index" / one / "simple"
         assert "widget" in (folder / "index.html").read_text()
         assert json.loads((folder / "widget" / "index.json").read_text())["name"] == "widget"
-        provenance = json.loads((keep / "provenance" / index / f"{attested.name}.json").read_text())
+        provenance = json.loads((keep / "provenance" / one / f"{attested.name}.json").read_text())
         assert provenance["version"] == 1
     assert len(json.loads((keep / "requests.json").read_text())) > 10
     assert json.loads((keep / "client_trust_config.json").read_text())
@@ -119,7 +120,7 @@ def test_a_secure_world(persona: Persona, tmp_path: Path, monkeypatch: pytest.Mo
         assert world.indexes[0].upload_url.startswith("https://127.0.0.1:")
         assert world.ca is not None
         with pytest.raises(requests.exceptions.SSLError):
-            requests.get(world.indexes[0].simple_url)
+            requests.get(world.indexes[0].api_url)
         # sigstore has no option for it
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(world.ca))
         _publish(world, wheel(tmp_path), (PUBLISH,))
@@ -158,7 +159,7 @@ def test_joining_a_sandbox(shared: Sandbox, persona: Persona, tmp_path: Path) ->
 def test_an_index_that_is_not_there(shared: Sandbox, persona: Persona) -> None:
     with (
         pytest.raises(SandboxUnusable, match="no such index") as caught,
-        rehearsal.open(persona, url=shared.control, indexes=("other",), env={}),
+        rehearsal.open(persona, url=shared.control, indexes=[index("other")], env={}),
     ):
         pass
     assert caught.value.facts == {"missing": ["other"], "known": ["pypi"]}
@@ -304,7 +305,7 @@ def test_a_port_and_indexes_of_choice(tmp_path: Path) -> None:
 def test_a_start_that_fails(persona: Persona, name: str) -> None:
     with (
         pytest.raises(SandboxUnusable, match="did not start") as caught,
-        rehearsal.open(persona, indexes=(name,), env=os.environ),
+        rehearsal.open(persona, indexes=[index(name)], env=os.environ),
     ):
         pass
     assert "can't be an index's name" in str(caught.value.facts["output"])

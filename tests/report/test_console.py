@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from publisher.errors import Interrupted, MintRefused
-from publisher.models import Finding, Placed, Reporter, Run
+from publisher.models import Finding, Placed, Run
 from publisher.report.console import Console
 from publisher.report.text import clean, fact, flat, several, size, wrap
+from publisher.reporter import Reporter
 from support import sample_run
 
 
@@ -158,6 +159,20 @@ def test_long_text_is_wrapped_and_long_facts_are_cut() -> None:
     verbose = Heard(width=60, verbosity=1)
     verbose.console.finding(finding)
     assert "x" * 450 in verbose.text
+
+
+def test_what_the_hint_spells_out_is_shown_once() -> None:
+    told: list[object] = [["rename it", "a"], [{"field": "a", "claimed": None}], {"a": "b"}]
+    for value in told:
+        finding = Finding("x", "error", "no", {"seen": value, "index": "a"}, "rename it: a b")
+        for verbosity, shown in ((0, False), (1, True)):
+            heard = Heard(verbosity=verbosity)
+            heard.console.finding(finding)
+            assert ("  seen: " in heard.text) is shown
+            assert "  index: a\n" in heard.text  # a single word is no repetition
+    heard = Heard()
+    heard.console.finding(Finding("x", "error", "no", {"seen": {"a": "c"}}, "rename it: a b"))
+    assert "  seen: " in heard.text
 
 
 def test_details_are_for_who_asks() -> None:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from typing import get_args
 
-from publisher.options import rows
+from publisher.options import EVERYWHERE, FILES, rows
 from publisher.rows import Group, Row
 
 HEAD = """\
@@ -17,7 +17,7 @@ HEAD = """\
 
 <!-- Written by tests/support/options_doc.py from the table in src/publisher/options.py. -->
 
-    python -m publisher [publish] [option ...] [PATH ...]
+    python -m publisher [publish|doctor|build|attest] [option ...] [PATH ...]
     python -m publisher sandbox [option ...]
 
 The command line beats the environment, which beats `[tool.publisher]` in pyproject.toml, which
@@ -49,9 +49,9 @@ def _lines() -> Iterator[str]:
 
 def _row(row: Row) -> str:
     cells = (
-        " ".join(f"`{flag}`" for flag in (row.short, _flag(row)) if flag),
+        " ".join(f"`{flag}`" for flag in (row.short, _flag(row)) if flag) or "-",
         f"`{row.variable}`" if row.variable else "-",
-        f"`{_default(row.default)}`" if row.default is not None else "-",
+        f"`{_default(row.default)}`" if row.default not in (None, ()) else "-",
         "-" if row.line_only else "no" if row.decisive else "yes",
         _meaning(row),
     )
@@ -59,6 +59,8 @@ def _row(row: Row) -> str:
 
 
 def _flag(row: Row) -> str:
+    if row.kind == "secret":
+        return ""
     alone = row.switch or row.positional or row.kind == "choice"
     return row.flag if alone else f"{row.flag} {row.metavar}"
 
@@ -76,8 +78,8 @@ def _meaning(row: Row) -> str:
         parts.append(f"accepted: {row.accepted}")
     if row.repeatable and "repeatable" not in row.help:
         parts.append("repeatable")
-    if "publish" not in row.commands:
-        parts.append(f"only for {' and '.join(f'`publisher {name}`' for name in row.commands)}")
+    if row.commands not in (EVERYWHERE, FILES):
+        parts.append(f"for {', '.join(f'`{name}`' for name in row.commands)}")
     return "; ".join(parts)
 
 

@@ -12,6 +12,7 @@ import requests
 
 from publisher import rehearsal
 from publisher.models import Dist, Identity, Mark, Persona
+from publisher.providers.github import GitHub
 from publisher.publish.dists import read
 from publisher.rehearsal.child import child
 from publisher.world import Index, World
@@ -29,6 +30,7 @@ IDENTITY = Identity(
         "Workflow name": "release.yml",
         "Environment name": "",
     },
+    compared=GitHub({}, Path()).compared,
 )
 
 

@@ -113,3 +113,59 @@ def failed() -> Run:
 def interrupted() -> Run:
     """Stopped before anything was known but the provider."""
     return Run("gitlab", rehearsal=False, started=STARTED, exit_code=130)
+
+
+def release() -> Run:
+    """A whole release as it happens: built, signed, on two indexes, verified."""
+    run = done()
+    wheels = [
+        dist(f"widget-1.4.0-cp31{n}-abi3-linux_x86_64.whl", 48_000 + n, "cdef"[n]) for n in (1, 2)
+    ]
+    run.dists = (*run.dists, *wheels)
+    run.targets = tuple(
+        Target(name, f"https://upload.{name}.example/legacy/", "required", "by default")
+        for name in ("testpypi", "pypi")
+    )
+    run.attested = {of.filename: (_in_a_job(of, n),) for n, of in enumerate(run.dists)}
+    run.placed = {
+        target.name: {
+            of.filename: Placed(
+                "uploaded",
+                f"https://files.{target.name}.example/{of.filename}",
+                f"https://{target.name}.example/integrity/widget/1.4.0/{of.filename}/provenance",
+                "verified",
+            )
+            for of in run.dists
+        }
+        for target in run.targets
+    }
+    run.steps, at = [], 0.2
+    for name, seconds in (
+        *(("identity", 0.6), ("build", 5.2), ("dists", 0.3), ("plan", 0.4)),
+        *(("mint", 0.3), ("sign", 1.4), ("verify", 0.1), ("upload", 1.1), ("burn", 0.2)),
+        *(("arrival", 0.7), ("mint", 0.3), ("sign", 0.0), ("verify", 0.0), ("upload", 0.9)),
+        *(("burn", 0.2), ("arrival", 0.6)),
+    ):
+        run.steps.append(Step(name, "done" if seconds else "skipped", seconds, 2, at))
+        at += seconds
+    return run
+
+
+def _in_a_job(of: Dist, number: int) -> Attested:
+    """Signed during ``release``, with what GitHub's certificates say."""
+    proof = attested(of, 123456789 + number)
+    certificate = replace(
+        proof.certificate,
+        not_before="2026-03-01T12:00:07+00:00",
+        not_after="2026-03-01T12:10:07+00:00",
+        claims={
+            "source_repository_uri": "https://github.com/octo-org/widget",
+            "source_repository_digest": "714a629c0b401fdce83e847fc9589983fc6f46bc",
+            "source_repository_ref": "refs/tags/v1.4.0",
+            "build_config_uri": SAN,
+            "build_trigger": "release",
+            "runner_environment": "github-hosted",
+            "run_invocation_uri": "https://github.com/octo-org/widget/actions/runs/9876543210",
+        },
+    )
+    return replace(proof, integrated_time=1772366408 + number % 2, certificate=certificate)

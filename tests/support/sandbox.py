@@ -18,6 +18,9 @@ from sigstore.models import ClientTrustConfig
 from sigstore.oidc import IdentityToken
 from sigstore.sign import Signer, SigningContext
 
+from publisher.models import Account, Secret
+from publisher.world import Index
+
 if TYPE_CHECKING:
     import requests
 
@@ -273,6 +276,22 @@ class Sandbox:
         )
         statement = StatementBuilder([subject], predicate, {}).build()
         return Attestation.from_bundle(signer.sign_dsse(statement))
+
+
+def index(name: str, *, password: bool = False) -> Index:
+    """An index of that name to ask a rehearsal for; with a ``password``, one that has no OIDC."""
+    account = Account("nobody", Secret("a real one")) if password else None
+    url = f"https://{name}.example/"
+    return Index(
+        name,
+        f"{url}legacy/",
+        f"{url}simple/",
+        url,
+        url,
+        audience=name,
+        known=not password,
+        account=account,
+    )
 
 
 def dump(*attestations: Attestation) -> str:

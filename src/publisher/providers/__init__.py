@@ -52,16 +52,32 @@ def detect(
     return chosen(env, folder)
 
 
-def from_claims(claims: Mapping[str, object], env: Mapping[str, str], folder: Path) -> Provider:
+def table() -> str:
+    """Which CIs are known, and what the public indexes do for each."""
+    rows = [("NAME", "WHERE", "UPLOAD TOKENS", "ATTESTATIONS")]
+    for known in PROVIDERS[:-1]:
+        support = known({}, Path()).supports("pypi")
+        yes = {True: "yes", False: "no"}
+        rows.append((known.name, known.title, yes[support.mint], yes[support.attest]))
+    return "\n".join(f"{a:<12} {b:<40} {c:<14} {d}".rstrip() for a, b, c, d in rows)
+
+
+def from_claims(
+    claims: Mapping[str, object],
+    env: Mapping[str, str],
+    folder: Path,
+    stranger: type[Provider] = Unknown,
+) -> Provider:
     """The provider whose tokens have claims like these; its persona is these claims.
 
     Args:
         claims: They have an ``iss``, as ``read_claims`` makes sure.
         env: The environment of the process.
         folder: Where the project is.
+        stranger: Who it is if none of them fits; ``Foreign`` if there are real tokens.
     """
     issuing = (provider for provider in PROVIDERS if provider.issues(claims))
-    return next(issuing, Unknown)(env, folder, claims)
+    return next(issuing, stranger)(env, folder, claims)
 
 
 def read_claims(path: Path) -> Mapping[str, object]:

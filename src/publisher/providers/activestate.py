@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 from publisher.errors import NoIdentityProvider
-from publisher.providers.base import Claims, Provider, Registered, Support
+from publisher.providers.base import Claims, Provider, Registered
+from publisher.providers.verdicts import Field, Support
 
 WHY = (
     "the index takes no attestations from ActiveState, and Sigstore's public instance does not "
@@ -25,6 +26,11 @@ class ActiveState(Provider):
     title = "the ActiveState Platform"
     public_issuer = "https://platform.activestate.com/api/v1/oauth/oidc"
     minted = ("sub", "organization", "project", "actor_id", "builder")
+    form: ClassVar[Mapping[str, Field]] = {
+        "Organization": Field("organization", "organization"),
+        "ActiveState Project name": Field("project", "project"),
+        "Actor Username": Field("actor_id", "actor"),
+    }
 
     @classmethod
     def detects(cls, _env: Mapping[str, str]) -> bool:

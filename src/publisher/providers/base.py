@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from publisher.errors import (
-    NotAttestable,
-    PublisherError,
-    TokenUnexpected,
-)
+from publisher import git
+from publisher.errors import MintRefused, NotAttestable, PublisherError, TokenUnexpected
 from publisher.models import Persona, Secret
+from publisher.providers.verdicts import Field, Support, Verdict
 
 ISSUED = frozenset({"aud", "iat", "nbf", "exp", "jti"})
 """Claims that belong to one token and not to the job."""
@@ -22,37 +20,10 @@ NO_ISSUER = "unknown trusted publishing issuer"
 SEVERAL_AUDIENCES = """\
 The token's aud is a list. The index takes tokens for one audience, written as one string; a list
 of one element is refused as well."""
+UNNAMED = "If an environment is registered, the job must name it:"
 
 Claims = Mapping[str, object]
 Registered = Mapping[str, str | None]
-
-
-@dataclass(frozen=True)
-class Support:
-    """What an index does for this CI's identities; ``why`` explains a ``False``."""
-
-    mint: bool
-    attest: bool
-    why: str = ""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What somebody will say of an identity, known before anything is sent.
-
-    ``code`` is the index's error code, of a refused mint. ``why`` is for a refused mint the
-    index's own text, ``hint`` our remedy, and ``cause`` the error to raise.
-    """
-
-    accepted: bool
-    code: str | None
-    why: str
-    hint: str = ""
-    cause: type[PublisherError] = TokenUnexpected
-
-    def error(self, **facts: object) -> PublisherError:
-        """The refusal as an error."""
-        return self.cause(self.why, facts=facts, hint=self.hint)
 
 
 class Provider(ABC):
@@ -72,8 +43,12 @@ class Provider(ABC):
     """Claims without which the index mints nothing, in the order in which it asks for them."""
     certified: ClassVar[tuple[str, ...]] = ()
     """Claims without which Fulcio gives no certificate."""
+    form: ClassVar[Mapping[str, Field]] = {}
+    """The index's form for a trusted publisher: the labels of ``register``, in their order."""
     visibility: ClassVar[tuple[str, str]] = ("", "")
     """The claims that say whether the source is public, and what it is called."""
+    job: ClassVar[tuple[str, ...]] = ()
+    """Where in this CI's YAML a job may name its environment, line by line."""
 
     def __init__(self, env: Mapping[str, str], folder: Path, claims: Claims | None = None) -> None:
         self.env, self.folder, self.claims = env, folder, claims
@@ -82,6 +57,11 @@ class Provider(ABC):
     def issuer(self) -> str:
         """What ``iss`` of the tokens must be."""
         return str(self.claims["iss"]) if self.claims else self.public_issuer
+
+    @property
+    def compared(self) -> Mapping[str, str]:
+        """For each label of ``register``, the claim that the index compares the field with."""
+        return {label: field.claim for label, field in self.form.items()}
 
     # Where we are
 
@@ -229,6 +209,14 @@ class Provider(ABC):
     def sample(self) -> Claims:
         """Claims from the job's plain variables; outside a job from the git checkout."""
 
+    def _checkout(self, forge: str, owner: str) -> str:
+        """The project's path at ``forge``, or one of ``owner`` named after its folder."""
+        host, path = git.remote(self.folder, env=self.env)
+        if host == forge and (forge != "github.com" or path.count("/") == 1):
+            return path
+        folder = re.sub(r"[^A-Za-z0-9._-]+", "-", self.folder.resolve().name)
+        return f"{owner}/{folder or 'project'}"
+
     def understudy(self) -> Provider:
         """Who plays this provider's part in a rehearsal; itself, if it can."""
         return self
@@ -240,8 +228,25 @@ class Provider(ABC):
         return None
 
     def hint(self, error: PublisherError) -> str:
-        """The next step in this CI's own words; the error's own hint by default."""
+        """The next step in this CI's own words; by default what the error itself knows."""
+        claims = error.facts.get("claims")
+        if isinstance(error, MintRefused) and isinstance(claims, Mapping):
+            more = self._mend(claims, str(error.facts["description"]))
+            return "\n\n".join(filter(None, (error.hint, more)))
         return error.hint
+
+    def _mend(self, claims: Claims, refusal: str) -> str:
+        """What else may help where the index found no publisher for these claims."""
+        if "no corresponding publisher" not in refusal:
+            return ""
+        remedy, _ = self._remedy(claims, refusal)
+        unnamed = self.job and "matching claims" in refusal and not claims.get("environment")
+        return remedy or (self._environment() if unnamed else "")
+
+    def _environment(self) -> str:
+        lines = [f"    {'  ' * depth}{line}" for depth, line in enumerate(self.job)]
+        named = f"    {'  ' * len(lines)}environment: release    # add the registered name"
+        return "\n".join((UNNAMED, "", *lines, named))
 
 
 def policy_refusals(

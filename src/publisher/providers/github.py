@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 from publisher import git
 from publisher.errors import (
@@ -19,17 +20,9 @@ from publisher.errors import (
     TokenUnexpected,
 )
 from publisher.http import carries_secrets
-from publisher.providers.base import (
-    Claims,
-    Provider,
-    Registered,
-    Support,
-    policy_refusals,
-)
+from publisher.providers.base import Claims, Provider, Registered, policy_refusals
+from publisher.providers.verdicts import Field, Support
 
-ORIGIN = re.compile(
-    r"(?:\w+://)?(?:[^@/]+@)?([\w.-]+)(?::\d+/|[:/]+)((?:[\w.-]+/)+[\w.-]+?)(?:\.git)?/?"
-)
 WORKFLOW = re.compile(r"([^/@]+\.ya?ml)@")
 ENTERPRISE_ISSUER = re.compile(
     r"https://(token\.actions\.githubusercontent\.com/.+|token\.actions\.[^/]+\.ghe\.com"
@@ -99,6 +92,13 @@ class GitHub(Provider):
         "repository_visibility",
     )
     visibility = ("repository_visibility", "repository")
+    form: ClassVar[Mapping[str, Field]] = {
+        "Owner": Field("repository_owner", "owner"),
+        "Repository name": Field("repository", "repository"),
+        "Workflow name": Field("job_workflow_ref", "workflow_filename"),
+        "Environment name": Field("environment", "environment"),
+    }
+    job = ("jobs:", "publish:")
 
     @classmethod
     def detects(cls, env: Mapping[str, str]) -> bool:
@@ -239,12 +239,12 @@ class GitHub(Provider):
             return f"{error.hint}\n\n{FORK}"
         if isinstance(error, TokenUnexpected) and "iss is" in str(error.facts.get("problems")):
             return ENTERPRISE
-        return error.hint
+        return super().hint(error)
 
     def sample(self) -> Claims:
         """The job's own variables; outside a job the git checkout, with invented numbers."""
         env = self.env
-        repository = env.get("GITHUB_REPOSITORY") or checkout(self, "github.com", "octo-org")
+        repository = env.get("GITHUB_REPOSITORY") or self._checkout("github.com", "octo-org")
         owner, _, name = repository.partition("/")
         sha = env.get("GITHUB_SHA") or git.head(self.folder, env=env) or "0" * 40
         ref = env.get("GITHUB_REF") or "refs/heads/main"
@@ -278,18 +278,3 @@ class GitHub(Provider):
             "actor": env.get("GITHUB_ACTOR") or owner,
             "actor_id": env.get("GITHUB_ACTOR_ID") or owner_id,
         }
-
-
-def remote(provider: Provider) -> tuple[str, str]:
-    """Host and path that the project's git remote names; empty if there is none."""
-    found = ORIGIN.fullmatch(git.origin(provider.folder, env=provider.env) or "")
-    return (found[1], found[2]) if found else ("", "")
-
-
-def checkout(provider: Provider, forge: str, owner: str) -> str:
-    """The project's path at ``forge``, or one of ``owner`` named after its folder."""
-    host, path = remote(provider)
-    if host == forge and (forge != "github.com" or path.count("/") == 1):
-        return path
-    folder = re.sub(r"[^A-Za-z0-9._-]+", "-", provider.folder.resolve().name)
-    return f"{owner}/{folder or 'project'}"

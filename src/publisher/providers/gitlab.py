@@ -8,18 +8,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 from publisher import git
 from publisher.errors import MintRefused, PublisherError, TokenUnexpected
 from publisher.models import Secret
-from publisher.providers.base import (
-    Claims,
-    Provider,
-    Registered,
-    Support,
-    policy_refusals,
-)
-from publisher.providers.github import checkout
+from publisher.providers.base import Claims, Provider, Registered, policy_refusals
+from publisher.providers.verdicts import Field, Support
 
 VARIABLE = re.compile(r"(.+)_ID_TOKEN(?:_(\d+))?")
 CONFIG = re.compile(r"//(.+\.ya?ml)@")
@@ -72,6 +67,13 @@ class GitLab(Provider):
         *("pipeline_source", "job_id", "project_visibility"),
     )
     visibility = ("project_visibility", "project_path")  # "internal" is not public
+    form: ClassVar[Mapping[str, Field]] = {
+        "Namespace": Field("project_path", "namespace"),
+        "Project name": Field("project_path", "project"),
+        "Top-level pipeline file path": Field("ci_config_ref_uri", "workflow_filepath"),
+        "Environment name": Field("environment", "environment"),
+    }
+    job = ("publish:",)
 
     @property
     def issuer(self) -> str:
@@ -198,12 +200,12 @@ class GitLab(Provider):
         if isinstance(seen, Mapping):
             audience = str(facts["audience"])
             return _more(audience) if audience in seen.values() else _change(audience, seen)
-        return error.hint
+        return super().hint(error)
 
     def sample(self) -> Claims:
         """The job's own variables; outside a job the git checkout, with invented numbers."""
         env, host = self.env, self.issuer.partition("://")[2]
-        path = env.get("CI_PROJECT_PATH") or checkout(self, "gitlab.com", "my-group")
+        path = env.get("CI_PROJECT_PATH") or self._checkout("gitlab.com", "my-group")
         sha = env.get("CI_COMMIT_SHA") or git.head(self.folder, env=env) or "0" * 40
         ref = env.get("CI_COMMIT_REF_NAME") or "main"
         kind = "tag" if env.get("CI_COMMIT_TAG") else "branch"

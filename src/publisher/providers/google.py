@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from publisher.errors import PublisherError, TokenRequestFailed, TokenUnexpected
-from publisher.providers.base import Claims, Provider, Registered, Support
+from publisher.providers.base import Claims, Provider, Registered
+from publisher.providers.verdicts import Field, Support
 
 PRODUCTS = {"Google", "Google Compute Engine"}
 OTHERS = (
@@ -61,6 +63,10 @@ class Google(Provider):
     public_issuer = "https://accounts.google.com"
     minted = ("email", "email_verified")
     certified = ("sub", "email", "email_verified")
+    form: ClassVar[Mapping[str, Field]] = {
+        "Email": Field("email", "email"),
+        "Subject": Field("sub", "sub"),
+    }
     product = Path("/sys/class/dmi/id/product_name")
     """Where Linux tells which machine this is."""
 
@@ -132,7 +138,7 @@ class Google(Provider):
             return (ROLE if denied else METADATA).format(account=account)
         if isinstance(error, TokenUnexpected) and "email" in error.message:
             return EMAIL.format(account=account)
-        return error.hint
+        return super().hint(error)
 
     def _account(self, otherwise: str) -> str:
         return self.env.get("GOOGLE_SERVICE_ACCOUNT_NAME") or otherwise

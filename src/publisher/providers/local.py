@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NoReturn
 
+from publisher import git
 from publisher.errors import NoIdentityProvider
-from publisher.providers.base import Claims, Provider, Registered, Support
-from publisher.providers.github import GitHub, remote
+from publisher.providers.base import Claims, Provider, Registered
+from publisher.providers.github import GitHub
 from publisher.providers.gitlab import GitLab
 from publisher.providers.google import Google
+from publisher.providers.verdicts import Support
 
 WHY = "no supported CI is around this process, so nobody can vouch for it"
 STRANGER = (
@@ -49,14 +51,14 @@ class Local(Provider):
 
     def understudy(self) -> Provider:
         """A laptop rehearses the job of a CI that could publish this project."""
-        host, _ = remote(self)
+        host, _ = git.remote(self.folder, env=self.env)
         return (GitLab if host == "gitlab.com" else GitHub)(self.env, self.folder)
 
-    def publisher(self, _claims: Claims) -> NoReturn:
+    def publisher(self, claims: Claims) -> Mapping[str, str | None]:  # noqa: ARG002 - for Foreign
         """Raise ``NoIdentityProvider``."""
         self.preflight()
 
-    def register(self, _claims: Claims) -> NoReturn:
+    def register(self, claims: Claims) -> Mapping[str, str]:  # noqa: ARG002 - for Foreign
         """Raise ``NoIdentityProvider``."""
         self.preflight()
 
@@ -98,3 +100,22 @@ class Unknown(Local):
     def understudy(self) -> Provider:
         """Nobody: what is to be played is what nobody takes."""
         return self
+
+
+class Foreign(Unknown):
+    """An identity provider that no index of the public knows; the user holds its tokens."""
+
+    name = "custom"
+    title = "an identity provider of your own"
+
+    def publisher(self, claims: Claims) -> Mapping[str, str | None]:
+        """No PEP 740 publisher object has a kind for it."""
+        return {"kind": "Custom", "subject": self._text(claims, "sub")}
+
+    def register(self, claims: Claims) -> Mapping[str, str]:
+        """What such an index would have to know."""
+        return {"Issuer": self.issuer, "Subject": self._text(claims, "sub")}
+
+    def supports(self, _index: str) -> Support:
+        """Whether it mints is the index's secret; no attestation policy knows the issuer."""
+        return Support(mint=True, attest=False, why=f"no attestation policy knows {self.issuer}")

@@ -17,7 +17,7 @@ from publisher.errors import (
 )
 from publisher.http import Http, NetworkError
 from publisher.models import ArrivalState, Dist, Finding, Listed, Mark
-from publisher.publish.simple import listing
+from publisher.publish.simple import listing, with_digest
 from publisher.remarks import remark
 from publisher.verify.core import Unproven, Verifier
 from publisher.world import Index
@@ -57,7 +57,7 @@ def wait_for(
 
 def _listing(http: Http, index: Index, project: str) -> dict[str, Listed]:
     try:
-        return listing(http, index, project)
+        return listing(http, index, project) or {}
     except (IndexUnreachable, IndexAnswerMalformed):  # all is uploaded: not seeing it is no failure
         return {}
 
@@ -107,7 +107,7 @@ class Inspection:
         return None
 
     def _state(self, dist: Dist, listed: Listed) -> ArrivalState:
-        if listed.sha256 != dist.sha256:
+        if with_digest(self.http, listed).sha256 != dist.sha256:
             raise ArrivalDifferent(
                 f"{self.index.name} shows another {dist.filename} than was sent",
                 facts={"file": dist.filename, "sent": dist.sha256, "shown": listed.sha256},

@@ -12,12 +12,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from secrets import token_hex
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from publisher.errors import CannotWrite, ContractBroken, InvalidValue
+from publisher.files import write_whole
 from publisher.models import Dist
 
 SCHEMA = "publisher.contract/1"
@@ -81,27 +81,12 @@ def write(dists: Sequence[Dist], path: Path) -> None:
                 hint="Name a file outside of it: what stands among the dists travels with them, "
                 "and who can change the ones could change the other.",
             )
-        _replace(path, f"{json.dumps(value, indent=2)}\n".encode())
+        write_whole(path.resolve(), f"{json.dumps(value, indent=2)}\n".encode())
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a NUL in the name
         reason = getattr(error, "strerror", None) or error
         raise CannotWrite(
             f"the contract can't be written to {path}: {reason}", facts={"path": str(path)}
         ) from error
-
-
-def _replace(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and not path.is_file():
-        path.write_bytes(data)  # renaming would replace /dev/stdout or a named pipe
-        return
-    target = path.resolve()  # a link stays one
-    draft = target.with_name(f".{token_hex(8)}.tmp")
-    try:
-        with draft.open("xb") as file:
-            file.write(data)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def read(path: Path) -> Expected:

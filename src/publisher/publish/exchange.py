@@ -8,27 +8,27 @@ from dataclasses import replace
 from publisher.errors import AudienceMismatch, IndexAnswerMalformed, IndexUnreachable, MintRefused
 from publisher.http import Answer, Http, NetworkError
 from publisher.models import Identity, Secret, UploadToken
+from publisher.publish import refusals
 from publisher.world import Index
 
 LATEST = 253402300799  # the last second of the year 9999
-HINTS = {
-    "invalid-publisher": "No trusted publisher of the index matches this job. Register exactly "
-    "these values in the project's publishing settings on the index",
-    "invalid-reuse-token": "The index takes each ID token once. Run the job again.",
-    "invalid-token": "The index does not believe the ID token. Is the clock of the runner right?",
-    "not-enabled": "The index has switched this off for now; see its status page.",
-}
+DISABLED = "functionality not enabled"
+LONGEST = 2000  # characters of a refusal
 
 
-def confirm_audience(http: Http, index: Index) -> None:
+def confirm_audience(http: Http, index: Index, identity: Identity) -> None:
     """Check that the index asks for the audience its profile pins.
 
     Raises:
         IndexUnreachable, IndexAnswerMalformed: No usable answer.
+        MintRefused: Trusted publishing is switched off there.
         AudienceMismatch: It asks for tokens that other services would take.
     """
     answer = _reach(index, lambda: http.get(index.audience_url()))
-    asked = _object(answer, "audience").get("audience") if answer.status == 200 else None
+    body = _object(answer, "an audience") if answer.status in {200, 403} else {}
+    if answer.status == 403 and str(body.get("message")).endswith(DISABLED):
+        raise _refused(index, {"code": "not-enabled", "description": body["message"]}, identity)
+    asked = body.get("audience") if answer.status == 200 else None
     if not isinstance(asked, str):
         raise malformed(answer, "a JSON object with an audience")
     if asked != index.audience:
@@ -50,7 +50,7 @@ def mint(http: Http, index: Index, id_token: Secret, identity: Identity) -> Uplo
     """
     answer = _reach(index, lambda: http.post_json(index.mint_url(), {"token": id_token}))
     show = not 200 <= answer.status < 300  # what says yes may hold a token
-    body = _object(answer, "token", show=show) if answer.status in {200, 422} else {}
+    body = _object(answer, "a token", show=show) if answer.status in {200, 422} else {}
     if answer.status == 200:
         minted, expires = body.get("token"), body.get("expires")
         if isinstance(minted, str):
@@ -65,24 +65,19 @@ def mint(http: Http, index: Index, id_token: Secret, identity: Identity) -> Uplo
 
 
 def _refused(index: Index, error: Mapping[str, object], identity: Identity) -> MintRefused:
-    code, description = str(error.get("code")), str(error.get("description"))
-    hint = HINTS.get(code, "")
-    if code == "invalid-publisher":
-        lines = "".join(
-            f"\n    {label + ':':<18}{value or '(leave empty)'}"
-            for label, value in identity.register.items()
-        )
-        hint = f"{hint}:{lines}"
+    code, description = (str(error.get(key))[:LONGEST] for key in ("code", "description"))
+    told = refusals.explain(code, description, index.name, identity)
     return MintRefused(
         f"{index.name} gives {identity.label} no upload token: {description}",
         facts={
             "index": index.name,
             "code": code,
             "description": description,
+            **told.facts,
             "register": dict(identity.register),
             "claims": {k: v for k, v in identity.claims.items() if k not in {"jti", "aud"}},
         },
-        hint=hint,
+        hint=told.hint,
     )
 
 

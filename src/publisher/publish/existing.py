@@ -160,8 +160,13 @@ def together(existing: Existing, made: Iterable[Attested]) -> dict[str, tuple[At
     return all_of
 
 
+def end_of(attested: Attested) -> str:
+    """What the name of its file ends in, after the dist's own name."""
+    return next(end for end, kind in ENDS.items() if attested.predicate_type.endswith(kind))
+
+
 def _is_publish(attested: Attested) -> bool:
-    return attested.predicate_type.endswith(ENDS[PUBLISH])
+    return end_of(attested) == PUBLISH
 
 
 def _refused(

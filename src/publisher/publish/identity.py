@@ -5,9 +5,16 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
-from publisher.errors import IdTokenMissing, MissingPermission, TokenRequestFailed, TokenUnexpected
+from publisher.errors import (
+    IdTokenMissing,
+    InvalidValue,
+    MissingPermission,
+    TokenRequestFailed,
+    TokenUnexpected,
+)
 from publisher.models import Identity, Secret
 from publisher.providers.base import Provider
 from publisher.world import TokenSource
@@ -35,6 +42,73 @@ def ambient(provider: Provider) -> TokenSource:
         return token
 
     return fetch
+
+
+def masked(tokens: TokenSource, mask: Callable[[Secret], None]) -> TokenSource:
+    """The same door to ID tokens; ``mask`` is told of each one before anybody gets it."""
+
+    def fetch(audience: str, *, spend: bool = True) -> Secret:
+        token = tokens(audience, spend=spend)
+        mask(token)
+        return token
+
+    return fetch
+
+
+def from_file(path: Path) -> TokenSource:
+    """The way to ID tokens that somebody else fetched: JSON, a token (or several) by audience.
+
+    The file is read anew at each call, for who keeps it fresh. Each token is used once.
+    """
+    spent: set[str] = set()
+
+    def fetch(audience: str, *, spend: bool = True) -> Secret:
+        held = _read(path)
+        for token in held.get(audience, ()):
+            if token.reveal() not in spent:
+                if spend:
+                    spent.add(token.reveal())
+                return token
+        used = ": those it has are used up" if audience in held else ""
+        raise IdTokenMissing(
+            f"{path.name} holds no ID token for {audience!r}{used}",
+            facts={"file": str(path), "audience": audience, "audiences": sorted(held)},
+            hint=f'Put one there: {{"{audience}": "TOKEN"}}, or a list of them if the run needs '
+            "several.",
+        )
+
+    return fetch
+
+
+def any_claims(path: Path) -> Mapping[str, object]:
+    """The claims of a token in such a file, to learn whose they are.
+
+    Raises:
+        InvalidValue: There are none in it.
+        TokenUnexpected: It is not a JWT.
+    """
+    return claims_of(next(token for tokens in _read(path).values() for token in tokens))
+
+
+def _read(path: Path) -> dict[str, list[Secret]]:
+    try:
+        value = json.loads(path.read_text("utf-8"))
+        held = {
+            audience: [Secret(one) for one in ([given] if isinstance(given, str) else given)]
+            for audience, given in value.items()
+            if given and all(isinstance(one, str) for one in given)
+        }
+    except (OSError, ValueError, RecursionError, AttributeError, TypeError) as error:
+        problem = getattr(error, "strerror", None) or "it is no JSON object of tokens"
+    else:
+        if held:
+            return held
+        problem = "it is empty"
+    raise InvalidValue(  # its text may hold a token, so what json said of it is not chained
+        f"--id-token-file: there are no ID tokens in {path}",
+        facts={"file": str(path), "problem": problem},
+        hint='Give a JSON object, a token by its audience: {"pypi": "TOKEN", "sigstore": "TOKEN"}',
+    ) from None
 
 
 def _ask(provider: Provider, audience: str) -> Secret:
@@ -173,4 +247,5 @@ def probe(
         claims=claims,
         publisher=provider.publisher(claims),
         register=provider.register(claims),
+        compared=provider.compared,
     )

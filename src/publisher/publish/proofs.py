@@ -61,8 +61,11 @@ class Proofs:
         elif found:
             self._beside = existing.load(self.verifier, todo, who)
 
-    def make(self, who: Identity, todo: Sequence[Dist]) -> None:
+    def make(self, who: Identity, todo: Sequence[Dist]) -> tuple[Attested, ...]:
         """Sign, once in a run, whatever lacks a publish attestation; verify it as the index will.
+
+        Returns:
+            What was made now.
 
         Raises:
             AttestError: It failed, and an index requires attestations.
@@ -71,7 +74,7 @@ class Proofs:
         if self._tried or self.modes == {"off"} or not lacking:
             self.record.skip("sign", "verify")
             self.record.run.attested = self.record.run.attested or dict(self._beside)
-            return
+            return ()
         self._tried = True
         made: tuple[Attested, ...] = ()
         try:
@@ -86,6 +89,7 @@ class Proofs:
             bare = {dist.filename for dist in lacking}  # an index wants no SLSA proof alone
             self._beside = {name: them for name, them in self._beside.items() if name not in bare}
         self.record.run.attested = existing.together(self._beside, made)
+        return made
 
     def _sign(self, who: Identity, lacking: Sequence[Dist]) -> Sequence[tuple[Dist, str]]:
         with self.record.step("sign", "one certificate for this run, one log entry per file"):

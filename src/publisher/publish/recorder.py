@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 from publisher.errors import PublisherError
 from publisher.http import Http
-from publisher.models import Dist, Finding, Mark, Placed, Reporter, Run, Step
+from publisher.models import Dist, Finding, Mark, Placed, Run, Step
+from publisher.reporter import Reporter
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Recorder:
         """
         if name != "burn" and (stop := self.stopped()):
             raise stop
+        at = (datetime.now(UTC) - self.run.started).total_seconds()
         begun, before = time.monotonic(), self.http.requests
         done = False
         try:
@@ -38,7 +41,8 @@ class Recorder:
             done = True
         finally:
             seconds, sent = time.monotonic() - begun, self.http.requests - before
-            self.run.steps.append(Step(name, "done" if done else "failed", seconds, sent))
+            status: Literal["done", "failed"] = "done" if done else "failed"
+            self.run.steps.append(Step(name, status, seconds, sent, at))
 
     def skip(self, *names: str) -> None:
         """Record steps that there was no need for."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import tempfile
 from collections.abc import Iterable, Mapping
-from urllib.parse import urljoin
+from dataclasses import replace
+from html.parser import HTMLParser
+from urllib.parse import parse_qs, unquote, urldefrag, urljoin, urlsplit
 
 from publisher.errors import IndexAnswerMalformed, IndexUnreachable
 from publisher.http import Http, NetworkError
@@ -11,17 +15,21 @@ from publisher.models import Listed
 from publisher.world import Index
 
 SIMPLE_JSON = "application/vnd.pypi.simple.v1+json"
+# An index that we know has JSON; others may have nothing but HTML (PEP 503).
+ANY = f"{SIMPLE_JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
+DIGEST_CAP = 1 << 30  # bytes of a file that is fetched because the index lists no SHA-256
 
 
-def listing(http: Http, index: Index, project: str) -> dict[str, Listed]:
-    """The files of a project by name, as the simple API lists them (PEP 691); none is empty.
+def listing(http: Http, index: Index, project: str) -> dict[str, Listed] | None:
+    """The files of a project by name, as the simple API lists them; ``None``: no such project.
 
     Raises:
         IndexUnreachable, IndexAnswerMalformed: No usable answer.
     """
     url = index.listing_url(project)
     try:
-        answer = http.get(url, accept=SIMPLE_JSON)
+        accept = SIMPLE_JSON if index.known else ANY
+        answer = http.get(url, accept=accept, account=index.reader())
     except NetworkError as error:
         raise IndexUnreachable(
             f"{index.name} does not answer: {error.reason}",
@@ -29,17 +37,71 @@ def listing(http: Http, index: Index, project: str) -> dict[str, Listed]:
             hint="Run the same command again; files that arrived are known by digest.",
         ) from error
     if answer.status == 404:
-        return {}
+        return None
     try:
         if answer.status != 200:
             raise ValueError("not 200")
-        return {file.filename: file for file in _files(answer.json_object(), url)}
+        html = not index.known and "html" in answer.headers.get("Content-Type", "")
+        files = _links(answer.body, url) if html else _files(answer.json_object(), url)
+        return {file.filename: file for file in files}
     except (ValueError, TypeError, KeyError, AttributeError) as error:
+        wanted = "PEP 691 JSON" if index.known else "PEP 503 HTML or PEP 691 JSON"
         raise IndexAnswerMalformed(
-            f"{index.name} answers {answer.status}, not its list of files (PEP 691 JSON)",
+            f"{index.name} answers {answer.status}, not its list of files ({wanted})",
             facts=answer.facts(),
             hint="Something between here and the index may have answered: a proxy, a login page.",
         ) from error
+
+
+def with_digest(http: Http, listed: Listed) -> Listed:
+    """The same with its SHA-256, from the file itself if the index does not say it.
+
+    A file that can't be fetched, or is larger than ``DIGEST_CAP``, stays without.
+    """
+    if listed.sha256:
+        return listed
+    with tempfile.TemporaryFile(prefix="publisher-") as file:
+        try:
+            http.download(listed.url, file, DIGEST_CAP)
+        except (NetworkError, OSError):
+            return listed
+        file.seek(0)
+        return replace(listed, sha256=hashlib.file_digest(file, "sha256").hexdigest())
+
+
+class _Anchors(HTMLParser):
+    """The attributes of every link of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[dict[str, str | None]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keep the attributes of an ``a``."""
+        if tag == "a":
+            self.found.append(dict(attrs))
+
+
+def _links(body: bytes, base: str) -> Iterable[Listed]:
+    """The files of an HTML page (PEP 503); the last part of a link's path is the file's name.
+
+    Raises:
+        ValueError: No page of a simple API: an empty project's page is one, a login page is not.
+    """
+    parser = _Anchors()
+    parser.feed(body.decode("utf-8"))
+    files = []
+    for link in parser.found:
+        url, fragment = urldefrag(urljoin(base, link.get("href") or ""))
+        name = unquote(urlsplit(url).path.rpartition("/")[2])
+        digest = parse_qs(fragment).get("sha256")
+        provenance = link.get("data-provenance")
+        if name.endswith((".whl", ".tar.gz", ".zip", ".egg", ".tar.bz2", ".tgz")):
+            proven = urljoin(base, provenance) if provenance else None
+            files.append(Listed(name, url, digest[0].lower() if digest else None, proven))
+    if parser.found and not files:
+        raise ValueError("none of its links is a file")
+    return files
 
 
 def _files(page: Mapping[str, object], base: str) -> Iterable[Listed]:

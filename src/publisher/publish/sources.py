@@ -124,7 +124,7 @@ def declared(folder: Path) -> tuple[str | None, str | None]:
         return None, None
     name, version = project.get("name"), project.get("version")
     return (
-        name if isinstance(name, str) else None,
+        name if isinstance(name, str) and name else None,
         version if isinstance(version, str) else None,
     )
 

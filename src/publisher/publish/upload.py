@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from publisher.errors import UploadError, UploadFailed, UploadRefused
 from publisher.http import Answer, Http, NetworkError
 from publisher.models import Attested, Dist, Mark, UploadToken
+from publisher.publish import rejections
 from publisher.publish.form import FileForm
 from publisher.world import Index
 
@@ -61,7 +62,7 @@ class Upload:
     def _send(self, dist: Dist) -> None:
         try:
             answer = self._post(dist)
-            if answer.status != 200:
+            if answer.status != 200 and (self.index.known or answer.status != 201):
                 raise _refused(self.index, dist, answer)
         except UploadError as error:
             self.mark(dist, status="failed", error=error.message)
@@ -80,7 +81,7 @@ class Upload:
             fields = (*fields, ("attestations", f"[{texts}]"))
         with closing(FileForm(fields, "content", dist.path, dist.size, self.tick)) as form:
             try:
-                return self.http.post_stream(self.index.upload_url, form, self.token.secret)
+                return self.http.post_stream(self.index.upload_url, form, self.token)
             except (NetworkError, OSError) as error:
                 reason = getattr(error, "reason", str(error))
                 raise UploadFailed(
@@ -112,7 +113,7 @@ def _refused(index: Index, dist: Dist, answer: Answer) -> UploadRefused:
             "status": answer.status,
             "answer": reason,
         },
-        hint="Files uploaded before stay; after mending, run the same command again.",
+        hint=rejections.explain(answer.status, reason),
     )
 
 

@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from publisher.rehearsal.stage import Stage, UnsafeFolderError
+from publisher.rehearsal.stage import Spec, Stage, UnsafeFolderError
 
-INDEX = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}(:static)?")
+INDEX = re.compile(r"[a-z0-9][a-z0-9._-]{0,252}(:static)?(@[ -~]{1,500})?")
 TAKEN = {"control", "issuer", "fulcio", "rekor"}
 
 
@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="publisher.rehearsal", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="of the control service; 0 is any")
     parser.add_argument(
-        "--index", action="append", type=_index, help="NAME or NAME:static; repeatable"
+        "--index", action="append", type=_index, help="NAME[:static][@AUDIENCE]; repeatable"
     )
     parser.add_argument("--tls", action="store_true", help="serve all but control over TLS")
     parser.add_argument("--folder", type=Path, required=True, help="for files and caches")
@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _index(name: str) -> str:
-    if not INDEX.fullmatch(name) or name.partition(":")[0] in TAKEN:
+    if not INDEX.fullmatch(name) or Spec.of(name).name in TAKEN:
         raise argparse.ArgumentTypeError(f"{name!r} can't be an index's name")
     return name
 

@@ -13,10 +13,10 @@ from typing import Any
 from urllib.parse import quote
 
 from publisher.errors import PublisherError, SandboxUnusable, TokenRequestFailed
-from publisher.models import Persona, Secret
+from publisher.models import Account, Persona, Secret
 from publisher.rehearsal import evidence, loopback
 from publisher.rehearsal.child import child
-from publisher.world import Index, TokenSource, World
+from publisher.world import Index, TokenSource, World, pypi
 
 SCHEMA = "publisher.sandbox/1"
 
@@ -25,7 +25,7 @@ SCHEMA = "publisher.sandbox/1"
 def open_world(
     persona: Persona,
     *,
-    indexes: Sequence[str] = ("pypi",),
+    indexes: Sequence[Index] | None = None,
     url: str | None = None,
     env: Mapping[str, str],
     keep: Path | None = None,
@@ -35,7 +35,8 @@ def open_world(
 
     Args:
         persona: Who publishes. A trusted publisher for it is registered at every index.
-        indexes: Names of the indexes, in order; ``NAME:static`` starts one that wants passwords.
+        indexes: Those to play, in order; PyPI by default. One with an account gets a play
+            account; if nobody knows it, it is one that has passwords only.
         url: The control URL of a running sandbox; without one, a child process is started.
         env: The surroundings; the child gets what it needs of them, and no more.
         keep: A folder for the evidence, written at the end, also after an error.
@@ -45,26 +46,35 @@ def open_world(
         SandboxNotLoopback: ``url``, or a URL in the sandbox's answer, leaves this machine.
         SandboxUnusable: No sandbox answers there, or it could not be started.
     """
+    indexes = (pypi(),) if indexes is None else indexes
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="publisher-rehearsal-")).resolve()
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         started = None
         if url is None:
-            started = child(folder, indexes=indexes, env=env, tls=tls)
+            cast = [_part(index) for index in indexes]
+            started = child(folder, indexes=cast, env=env, tls=tls)
             url, _ = stack.enter_context(started)
         sandbox = _look(url)
-        world = _world(sandbox, persona, indexes, folder)
+        world = _world(sandbox, persona, indexes, folder, keep)
         # this run's own world has seen nothing before it; a shared one may have
         world = replace(world, foreign_proofs=started is None)
-        try:
+        with _evidence(keep, world, sandbox):
             yield world
-        except BaseException:
-            if keep is not None:
-                with suppress(PublisherError):  # the first error is the one to see
-                    evidence.write(keep, world, sandbox)
-            raise
+
+
+@contextmanager
+def _evidence(keep: Path | None, world: World, sandbox: Mapping[str, Any]) -> Iterator[None]:
+    """Keep the evidence at the end, also after an error."""
+    try:
+        yield
+    except BaseException:
         if keep is not None:
-            evidence.write(keep, world, sandbox)
+            with suppress(PublisherError):  # the first error is the one to see
+                evidence.write(keep, world, sandbox)
+        raise
+    if keep is not None:
+        evidence.write(keep, world, sandbox)
 
 
 def sandbox(
@@ -102,10 +112,14 @@ def _look(url: str) -> dict[str, Any]:
 
 
 def _world(
-    sandbox: Mapping[str, Any], persona: Persona, indexes: Sequence[str], folder: Path
+    sandbox: Mapping[str, Any],
+    persona: Persona,
+    indexes: Sequence[Index],
+    folder: Path,
+    keep: Path | None,
 ) -> World:
     known = {index["name"]: index for index in sandbox["indexes"]}
-    names = [index.partition(":")[0] for index in indexes]
+    names = [index.name for index in indexes]
     if missing := [name for name in names if name not in known]:
         raise SandboxUnusable(
             "The sandbox has no such index", facts={"missing": missing, "known": sorted(known)}
@@ -117,18 +131,44 @@ def _world(
     build_into = folder / "dist"
     build_into.mkdir()
     return World(
-        indexes=tuple(_index(known[name]) for name in names),
+        indexes=tuple(_index(index, known[index.name], sandbox) for index in indexes),
         tokens=_tokens(sandbox, persona),
         trust_config=dumps(sandbox["trust_config"]),
         ca=ca,
         build_into=build_into,
+        attest_into=(keep or folder) / "attestations",
         rehearsal=True,
     )
 
 
-def _index(index: Mapping[str, str]) -> Index:
-    url = f"{index['url']}/"
-    return Index(index["name"], f"{url}legacy/", f"{url}simple/", url, url, index["audience"])
+def _part(index: Index) -> str:
+    """How the child is told which index to play."""
+    kind = ":static" if index.account and not index.known else ""
+    return f"{index.name}{kind}@{index.audience}"
+
+
+def _index(index: Index, played: Mapping[str, str], sandbox: Mapping[str, Any]) -> Index:
+    """The same index at its address here, and with an account of this world."""
+    url = f"{played['url']}/"
+    return replace(
+        index,
+        upload_url=f"{url}legacy/",
+        simple_url=f"{url}simple/" if index.simple_url else None,
+        api_url=url,
+        web_url=url if index.web_url else None,
+        audience=played["audience"],
+        account=_account(index.name, played, sandbox) if index.account else None,
+    )
+
+
+def _account(name: str, played: Mapping[str, str], sandbox: Mapping[str, Any]) -> Account:
+    """The real password stays out of a rehearsal."""
+    static = played["kind"] == "static"
+    url = f"{sandbox['control'].rstrip('/')}/{'password' if static else 'api-token'}"
+    given = loopback.call("POST", url, body={}).json(url)
+    if static:
+        return Account(given["user"], Secret(given["password"]))
+    return Account("__token__", Secret(given["tokens"][name]))
 
 
 def _tokens(sandbox: Mapping[str, Any], persona: Persona) -> TokenSource:

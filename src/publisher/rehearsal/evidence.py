@@ -46,32 +46,33 @@ class _Collector:
 
     def __init__(self, keep: Path, index: Index, ca: str | None) -> None:
         self._keep = keep
-        self._index = index
+        self._name = index.name
+        self._simple = f"{index.api_url}simple/"  # the run itself may not know it
         self._ca = ca
 
     def collect(self) -> None:
-        for project in self._page(self._index.simple_url, "simple")["projects"]:
+        for project in self._page(self._simple, "simple")["projects"]:
             name = _plain(project["name"])
-            listing = self._page(self._index.listing_url(name), f"simple/{name}")
+            listing = self._page(f"{self._simple}{name}/", f"simple/{name}")
             for file in listing["files"]:
                 self._file(file)
 
     def collect_html(self) -> None:
         """The same of an index that knows no JSON, hence no provenance."""
-        for url in self._links(self._index.simple_url, "simple"):
+        for url in self._links(self._simple, "simple"):
             name = _plain(url.rstrip("/").rpartition("/")[2])
-            for file in self._links(self._index.listing_url(name), f"simple/{name}"):
+            for file in self._links(f"{self._simple}{name}/", f"simple/{name}"):
                 filename = _plain(unquote(file.rpartition("/")[2]))
                 _put(self._keep, f"dists/{filename}", self._get(file, "*/*").body)
 
     def _links(self, url: str, folder: str) -> list[str]:
         page = self._get(url, "text/html").body
-        _put(self._keep, f"index/{_plain(self._index.name)}/{folder}/index.html", page)
+        _put(self._keep, f"index/{_plain(self._name)}/{folder}/index.html", page)
         return re.findall(r'href="([^"#]+)', page.decode())
 
     def _page(self, url: str, folder: str) -> Any:
         """Keep a page in both forms, and return the JSON one."""
-        where = f"index/{_plain(self._index.name)}/{folder}"
+        where = f"index/{_plain(self._name)}/{folder}"
         page = self._get(url, SIMPLE_JSON)
         _put(self._keep, f"{where}/index.json", page.body)
         _put(self._keep, f"{where}/index.html", self._get(url, "text/html").body)
@@ -83,7 +84,7 @@ class _Collector:
         if file["provenance"] is None:
             return
         answer = self._get(file["provenance"], "application/json")
-        _put(self._keep, f"provenance/{_plain(self._index.name)}/{filename}.json", answer.body)
+        _put(self._keep, f"provenance/{_plain(self._name)}/{filename}.json", answer.body)
         for bundle in answer.json(file["provenance"])["attestation_bundles"]:
             for attestation in bundle["attestations"]:
                 self._attestation(filename, attestation)

@@ -9,7 +9,7 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from publisher.rehearsal.conditions import Settings
 from publisher.rehearsal.control import Control
@@ -26,30 +26,46 @@ from publisher.rehearsal.trust import Roots, tls_context, trust_config
 from publisher.rehearsal.upload import Uploads
 
 APP = "sigstore-python", "sigstore"
-STATIC = "static"
 
 
 class UnsafeFolderError(Exception):
     """Sigstore's cache is not inside the rehearsal's folder, so it may be the user's own."""
 
 
+class Spec(NamedTuple):
+    """An index to play, written as ``NAME[:static][@AUDIENCE]``."""
+
+    name: str
+    static: bool
+    audience: str
+
+    @classmethod
+    def of(cls, text: str) -> Spec:
+        """Read it."""
+        head, _, audience = text.partition("@")
+        name, _, kind = head.partition(":")
+        return cls(name, kind == "static", audience or name)
+
+
 class Index:
-    """A package index under a name, which is also its audience.
+    """A package index under a name, which is also its audience if none is given.
 
     A ``static`` one has no trusted publishing and no attestations, but users with passwords, and
     shows HTML only: as devpi and its like.
     """
 
     def __init__(
-        self, service: Service, issuer: Issuer, folder: Path, warm: Warmup, *, static: bool
+        self, service: Service, issuer: Issuer, folder: Path, warm: Warmup, spec: Spec
     ) -> None:
         folder.mkdir()
+        static = spec.static
         self.name = service.name
+        self._audience = spec.audience
         self.service = service
         self.static = static
         self.store = Store(folder)
         self.settings = Settings(json=not static)
-        self.exchange = Exchange(self.name, issuer, self.store, self.settings)
+        self.exchange = Exchange(spec.audience, issuer, self.store, self.settings)
         rules = PASSWORD_RULES if static else RULES
         self._uploads = Uploads(self.store, self.settings, rules, warm.wait)
         self._pages = Pages(self.store, self.settings)
@@ -62,7 +78,8 @@ class Index:
     def described(self) -> dict[str, str]:
         """The index as the sandbox introduces it."""
         kind = "static" if self.static else "warehouse"
-        return {"name": self.name, "url": self.service.url, "audience": self.name, "kind": kind}
+        url, audience = self.service.url, self._audience
+        return {"name": self.name, "url": url, "audience": audience, "kind": kind}
 
 
 class Warmup:
@@ -143,13 +160,13 @@ class Stage:
         ]
         self._indexes = [
             Index(
-                Service(name, traffic, tls=context, throttle=traffic.throttle(name)),
+                Service(one.name, traffic, tls=context, throttle=traffic.throttle(one.name)),
                 provider,
-                self.files / name,
+                self.files / one.name,
                 self.warmup,
-                static=kind == STATIC,
+                one,
             )
-            for name, _, kind in (index.partition(":") for index in indexes)
+            for one in map(Spec.of, indexes)
         ]
         world = {
             "control": self._control.url,

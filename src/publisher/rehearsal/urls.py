@@ -50,7 +50,7 @@ def _own_pages(name: str, base: str) -> Iterator[str]:
 
 def _real_index() -> str:
     """A rehearsal stands for the real index, whose URLs projects have in their metadata."""
-    return world.pypi().web_url.rstrip("/")
+    return str(world.pypi().web_url).rstrip("/")
 
 
 def _publishers(publisher: TrustedPublisher, url: str) -> Iterator[tuple[str, str]]:

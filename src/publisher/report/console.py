@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -11,7 +11,7 @@ from rich.console import Console as RichConsole
 from rich.text import Text
 
 from publisher.errors import PublisherError, Stopped
-from publisher.models import Finding, Run, Severity
+from publisher.models import Finding, Run, Secret, Severity
 from publisher.report import summary
 from publisher.report.progress import Bar, Lines
 from publisher.report.text import clean, fact, wrap
@@ -40,7 +40,7 @@ class _Terminal(RichConsole):
 
 
 class Console:
-    """A ``publisher.models.Reporter`` for people.
+    """A ``publisher.reporter.Reporter`` for people.
 
     All text is taken for untrusted: none of it can move the cursor, colour anything or give
     orders to a CI's runner. Rich's markup is not used at all.
@@ -52,6 +52,7 @@ class Console:
         color: Whether to use colours; by default in a terminal.
         width: In columns; by default the terminal's, 100 in a log.
         clock: Seconds, monotonic.
+        mask: Told of every secret of the run.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Console:
         color: bool | None = None,
         width: int | None = None,
         clock: Callable[[], float] = time.monotonic,
+        mask: Callable[[Secret], None] = lambda _: None,
     ) -> None:
         self._rich = _Terminal(
             file=stream,
@@ -81,6 +83,7 @@ class Console:
         self._interactive = interactive
         self._clock = clock
         self._last_detail = clock()
+        self._mask = mask
 
     @contextmanager
     def step(self, name: str, doing: str) -> Iterator[None]:
@@ -123,7 +126,7 @@ class Console:
             self._rich.print(Text(f"  {line}"), soft_wrap=True)
         limit = 400 if self._verbosity < 1 else 100_000
         for name, value in finding.facts.items():
-            if value in (None, "", [], {}):
+            if value in (None, "", [], {}) or (self._verbosity < 1 and _told(value, finding.hint)):
                 continue
             if isinstance(value, list | tuple) and len(value) > FEW:
                 self._lines(name, [fact(item, limit) for item in value])
@@ -132,6 +135,10 @@ class Console:
         if finding.hint:
             self._write(finding.hint, indent="  ")
         self._write(finding.docs, indent="  ", style="dim")
+
+    def mask(self, secret: Secret) -> None:
+        """Have a secret struck out of the log, where the CI can."""
+        self._mask(secret)
 
     def show_error(self, error: PublisherError, hint: str = "") -> None:
         """What stopped the run; ``hint`` is the provider's, and beats the error's own."""
@@ -190,3 +197,15 @@ class Console:
 
     def _clean(self, text: str) -> str:
         return clean(text, self._encoding)
+
+
+def _told(value: object, hint: str) -> bool:
+    """Whether a fact of several parts stands in the hint already, word for word."""
+    if isinstance(value, Mapping):
+        parts = [*value, *value.values()]
+    elif isinstance(value, list | tuple):
+        records = (one.values() if isinstance(one, Mapping) else [one] for one in value)
+        parts = [part for record in records for part in record]
+    else:
+        return False
+    return all(str(part or "") in hint for part in parts)

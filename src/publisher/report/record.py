@@ -1,24 +1,24 @@
-"""publisher.report/1: the run as JSON, for machines."""
+"""publisher.report/1 and publisher.doctor/1: the run as JSON, for machines."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.resources import files
+from importlib import resources
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
-from publisher.errors import CannotWrite, InternalError
+from publisher.errors import InternalError
 from publisher.models import Attested, Dist, Finding, Identity, Run
+from publisher.report import doctor, files
 from publisher.report.summary import placed, releases
 
 SCHEMA = "publisher.report/1"
 
 
 def as_report(run: Run) -> dict[str, Any]:
-    """The report of a run, as far as the run came.
+    """The report of a run, as far as the run came; ``publisher.doctor/1`` of a review.
 
     Times are ISO 8601 in UTC, durations seconds to the millisecond. ``blake2b_256`` is null:
     files are hashed once, with SHA-256.
@@ -26,7 +26,13 @@ def as_report(run: Run) -> dict[str, Any]:
     Raises:
         InternalError: Something in it is no JSON value, a ``Secret`` above all.
     """
-    report = {
+    report = doctor.as_value(run, run.review) if run.review else _published(run)
+    report["findings"] = [_finding(finding) for finding in run.findings]
+    return {key: _plain(value, key) for key, value in report.items()}
+
+
+def _published(run: Run) -> dict[str, object]:
+    return {
         "schema": SCHEMA,
         "dry_run": run.rehearsal,
         "exit_code": run.exit_code,
@@ -56,9 +62,7 @@ def as_report(run: Run) -> dict[str, Any]:
             }
             for step in run.steps
         ],
-        "findings": [_finding(finding) for finding in run.findings],
     }
-    return {key: _plain(value, key) for key, value in report.items()}
 
 
 def as_json(run: Run) -> str:
@@ -74,31 +78,13 @@ def write(run: Run, path: Path) -> None:
         CannotWrite: The file can't be written.
         InternalError: As ``as_report``.
     """
-    text = as_json(run)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists() and not path.is_file():
-            path.write_text(text, "utf-8")  # renaming would replace /dev/stdout or a named pipe
-        else:
-            _replace(path, text)
-    except OSError as e:
-        message = f"The report can't be written: {e.strerror}."
-        raise CannotWrite(message, facts={"path": str(path)}) from e
+    files.write(as_json(run), path, "report")
 
 
-def _replace(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.{token_hex(4)}.tmp")
-    try:
-        with draft.open("x", encoding="utf-8") as file:
-            file.write(text)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of the report."""
-    text = files(__package__).joinpath("publisher.report-1.schema.json").read_text("utf-8")
+def schema(name: str = SCHEMA) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of the report, or of ``publisher.doctor/1``."""
+    file = resources.files(__package__).joinpath(f"{name.replace('/', '-')}.schema.json")
+    text = file.read_text("utf-8")
     document: dict[str, Any] = json.loads(text)
     return document
 

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from publisher.models import Dist, Placed, Run
-from publisher.report.text import flat, several, size
+from publisher.report import doctor
+from publisher.report.text import flat, several, size, table
 
 Line = tuple[str, str]
 """A line and its style."""
@@ -19,6 +20,7 @@ ARRIVALS = {
     "different": ", SHOWN WITH OTHER CONTENT OR PROOF",
     "not-checked": "",
 }
+MADE = {"build": "Built", "attest": "Attested"}
 AGAIN = (
     "Run the same command again: files that are there are recognised by their digest and skipped."
 )
@@ -31,6 +33,9 @@ def summary(run: Run, links: Sequence[str] = ()) -> Iterator[Line]:
         run: What happened.
         links: The pages of the releases, for people.
     """
+    if run.review:
+        yield from doctor.lines(run)
+        return
     for release in releases(run):
         yield "", ""
         yield " ".join(release) + (f", tag {flat(run.tag)}" if run.tag else ""), "bold"
@@ -39,8 +44,8 @@ def summary(run: Run, links: Sequence[str] = ()) -> Iterator[Line]:
     yield from _errors(run)
     if run.identity or run.attested:
         yield "", ""
-        yield from _who(run)
-    steps = [*_next(run), *(f"See {flat(link)}" for link in links)]
+        yield from ((line, "") for line in who(run))
+    steps = [*next_steps(run), *(f"See {flat(link)}" for link in links)]
     if steps:
         yield "", ""
         yield "Next:", "bold"
@@ -49,6 +54,12 @@ def summary(run: Run, links: Sequence[str] = ()) -> Iterator[Line]:
 
 def last_word(run: Run) -> Line:
     """The last line of the output: what was published, however the run ended."""
+    if run.review:
+        return doctor.last_word(run)
+    if run.command in MADE and not run.exit_code:
+        names = ", ".join(" ".join(release) for release in releases(run))
+        note = " IN A REHEARSAL: THE ATTESTATIONS ARE WORTH NOTHING" if run.rehearsal else ""
+        return f"{MADE[run.command]} {names}{note}.", "bold green"
     if run.rehearsal:
         return f"REHEARSAL: NOTHING WAS PUBLISHED. {_how_it_went(run).upper()}", "bold magenta"
     if run.exit_code == 0:
@@ -80,17 +91,15 @@ def _table(run: Run, dists: list[Dist]) -> Iterator[Line]:
                 flat(dist.filename),
                 size(dist.size),
                 dist.sha256[:12],
-                *(_fate(placed(run, name, dist)) for name in names),
+                *(fate(placed(run, name, dist)) for name in names),
                 ", ".join(str(one.log_index) for one in attested) or "-",
             ]
         )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        yield f"  {'  '.join(cells)}".rstrip(), "dim" if row is rows[0] else ""
+    yield from table(rows)
 
 
-def _fate(place: Placed) -> str:
+def fate(place: Placed) -> str:
+    """What became of a file on an index, in two or three words."""
     return place.status.replace("-", " ") + ARRIVALS[place.arrival]
 
 
@@ -101,21 +110,20 @@ def _errors(run: Run) -> Iterator[Line]:
                 yield f"  {flat(filename)} on {index}: {flat(place.error)}", "red"
 
 
-def _who(run: Run) -> Iterator[Line]:
+def who(run: Run) -> Iterator[str]:
+    """Whose run it was, and whom the certificates name, in sentences."""
     if run.identity:
         verb = "Rehearsed" if run.rehearsal else "Ran"
-        yield (
-            f"{verb} as {flat(run.identity.label)}, identified by {flat(run.identity.issuer)}.",
-            "",
-        )
+        yield f"{verb} as {flat(run.identity.label)}, identified by {flat(run.identity.issuer)}."
     sans = Counter(
         san for them in run.attested.values() for san in {one.certificate.san for one in them}
     )
     for san, count in sans.items():
-        yield f"{several(count, 'file')} attested by {flat(san)}.", ""
+        yield f"{several(count, 'file')} attested by {flat(san)}."
 
 
-def _next(run: Run) -> Iterator[str]:
+def next_steps(run: Run) -> Iterator[str]:
+    """What to do now, in sentences."""
     places = _places(run)
     late = sum(place.arrival == "not-visible-yet" for place in places)
     if run.exit_code == 8:
@@ -124,7 +132,7 @@ def _next(run: Run) -> Iterator[str]:
         not run.rehearsal and any(place.status == "uploaded" for place in places) and run.exit_code
     ):
         yield AGAIN
-    elif run.rehearsal and not run.exit_code and run.identity:
+    elif run.rehearsal and not run.exit_code and run.identity and run.targets:
         fields = "; ".join(f"{k}: {flat(v or '(empty)')}" for k, v in run.identity.register.items())
         where = " and ".join(target.name for target in run.targets)
         yield f"To publish for real, register this trusted publisher on {where}: {fields}."

@@ -6,6 +6,9 @@ import json
 import re
 import textwrap
 import unicodedata
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from urllib.parse import quote
 
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 # GitHub's runner takes a line for a command when `::` leads it (after trimming, and ignoring
@@ -28,15 +31,41 @@ def clean(text: str, encoding: str = "utf-8") -> str:
     ``::`` and ``##[`` become what no runner takes for a command; what ``encoding`` can't express
     is escaped. The result may be wrapped at spaces and indented without undoing any of this.
     """
+    shown = _INNER_COMMAND.sub("## ", _LEADING_COMMAND.sub("|::", visible(text)))
+    return shown.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def visible(text: str) -> str:
+    r"""What of a text can be seen: no control or invisible characters but ``\n``."""
     lines = _IGNORED.sub("", _ANSI.sub("", text)).replace("\r\n", "\n").replace("\r", "\n")
     shown = "".join(filter(None, map(_visible, lines)))
-    shown = _INNER_COMMAND.sub("## ", _LEADING_COMMAND.sub("|::", shown))
-    return shown.encode(encoding, "backslashreplace").decode(encoding)
+    return shown.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def flat(text: str) -> str:
     """``clean`` on one line, for a name in the middle of a sentence or table."""
     return " ".join(clean(text).split())
+
+
+def plain(text: str) -> str:
+    """``visible`` on one line, for a file: there no runner takes text for a command."""
+    return " ".join(visible(text).split())
+
+
+def paragraphs(text: str) -> Iterator[tuple[str, bool]]:
+    """A hint in parts, and whether each is code: what is indented (YAML, commands) is."""
+    for paragraph in visible(text).split("\n\n"):
+        for code, lines in groupby(paragraph.split("\n"), lambda line: line.startswith(" ")):
+            part = "\n".join(lines)
+            if part.strip():
+                yield textwrap.dedent(part), code
+
+
+def https(url: str | None) -> str:
+    """A foreign URL as one may link it, in any markup; empty if it is no https URL."""
+    if not url or not url.startswith("https://"):
+        return ""
+    return quote(url, safe=":/?#[]@!$&'*+,;=%~", errors="replace")
 
 
 def wrap(text: str, width: int, indent: str = "") -> list[str]:
@@ -82,6 +111,14 @@ def size(count: int) -> str:
 def several(count: int, noun: str) -> str:
     """``1 file``, ``2 files``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def table(rows: Sequence[Sequence[str]]) -> Iterator[tuple[str, str]]:
+    """The lines of a table and their styles; the first row is its head."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield f"  {'  '.join(cells)}".rstrip(), "dim" if row is rows[0] else ""
 
 
 def _visible(char: str) -> str:

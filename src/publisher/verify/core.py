@@ -79,7 +79,9 @@ def trust(config: str | None) -> ClientTrustConfig:
         raise TrustRootUnavailable(
             "Sigstore's trust root could not be obtained and verified",
             facts={"reason": f"{type(error).__name__}: {error}"},
-            hint="Run again; if it stays, does the network let Sigstore's TUF repository through?",
+            hint="Run again; if it stays, does the network let Sigstore's TUF repository through?"
+            if config is None
+            else "Is the file of --trust-config a ClientTrustConfig of Sigstore, as JSON?",
         ) from error
     return loaded
 

@@ -1,0 +1,247 @@
+"""``doctor``: what would be published, as whom, and what would be refused. Nothing is sent."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+
+from publisher.errors import DistError, ExchangeError, NothingToPublish, PublisherError, Stopped
+from publisher.models import Dist, Identity, Plan, Planned
+from publisher.outlook import Form, Opinion, Outlook, Review
+from publisher.publish import attest, contract, dists, exchange, identity, plan, sources
+from publisher.publish.preparation import Preparation
+from publisher.remarks import remark
+from publisher.world import Index
+
+WHY: Mapping[str, str] = {
+    "new": "the index has no file of this name",
+    "identical": "the index has this very file, proven by digest",
+    "conflict": "the index has another file of this name, which can never be replaced",
+}
+
+
+@dataclass
+class Examination(Preparation):
+    """Looks at everything that ``publish`` would look at, and goes on after each problem.
+
+    The first problem's exit code is the run's: the one that ``publish`` would end with.
+    """
+
+    found: Review = field(default_factory=Review)
+
+    def run(self) -> None:
+        """Fill the run's review.
+
+        Raises:
+            InvalidValue: What is asked for can't be meant.
+        """
+        self.record.run.review = self.found
+        self.aim()
+        with self._tolerant(), self.record.step("identity", "finding out who this run is"):
+            self._look_who()
+        who = self.record.run.identity
+        if who:
+            self._judge_both(who)
+        files, projects = self._files()
+        for index in self.world.indexes:
+            with self._tolerant():
+                self._look_at(index, who, files, projects)
+
+    @contextmanager
+    def _tolerant(self) -> Iterator[None]:
+        try:
+            yield
+        except Stopped:
+            raise
+        except PublisherError as error:
+            self._tell(error)
+
+    def _tell(self, error: PublisherError) -> None:
+        run = self.record.run
+        run.exit_code = run.exit_code or error.exit_code
+        self.record.note(error.finding(self.provider.hint(error)))
+
+    # As whom
+
+    def _look_who(self) -> None:
+        """Who the job is, or would be: from its token, from given claims, or invented."""
+        actor = self.provider.understudy()
+        self.found.played = actor is not self.provider
+        if self._here:
+            self._probe()
+            return
+        self.provider = actor
+        claims = self.provider.claims or self.provider.persona().claims
+        who = Identity(self.provider.name, self.provider.issuer, claims, {}, {})
+        self.record.run.identity = who  # whoever has no publisher is judged all the same
+        if not self.provider.mint_verdict(claims).accepted:
+            with suppress(PublisherError):  # the verdict says it all
+                self._name(who)
+            return
+        self._name(who)
+
+    def _name(self, who: Identity) -> None:
+        claims = who.claims
+        publisher, register = self.provider.publisher(claims), self.provider.register(claims)
+        compared = self.provider.compared
+        self.record.run.identity = replace(
+            who, publisher=publisher, register=register, compared=compared
+        )
+
+    def _probe(self) -> None:
+        minting = [index.audience for index in self.world.indexes if index.account is None]
+        attesting = any(t.attestations != "off" for t in self.record.run.targets)
+        audiences = dict.fromkeys((*minting, *[attest.AUDIENCE] * attesting))
+        if not audiences:  # every index wants a password, and nothing is attested
+            return
+        first, *also = audiences
+        now = time.time()
+        who = identity.probe(self.world.tokens, self.provider, first, now=now, also=also)
+        self.record.run.identity = who
+
+    def _judge_both(self, who: Identity) -> None:
+        minted = self.provider.mint_verdict(who.claims)
+        attested = self.provider.attest_verdict(who.claims)
+        self.found.mint = Opinion(minted.accepted, minted.code, minted.why)
+        self.found.attest = Opinion(attested.accepted, attested.code, attested.why)
+        minting = [index for index in self.world.indexes if index.known and not index.account]
+        attesting = any(t.attestations != "off" for t in self.record.run.targets)
+        if minting and not minted.accepted:
+            self._tell(self.refusal(minted, minting[0], who))
+        if attesting and not attested.accepted:
+            self._tell(attested.error(publisher=dict(who.publisher)))
+        if attesting and attested.accepted and self.world.public_log:
+            with self._tolerant():
+                self.guard_name(who)
+        for warning in self.provider.warnings(who.claims):
+            self.record.note(remark("default-service-account", warning))
+
+    # What
+
+    def _files(self) -> tuple[list[Dist], list[str]]:
+        """The dists that lie here, and the projects that they, or sources here, are of."""
+        paths: list[str] = []
+        projects = []
+        with self._tolerant():
+            for source in self.read_paths():
+                paths += source.found
+                if source.project:
+                    name, version = sources.declared(source.project)
+                    projects += [canonicalize_name(name)] if name else []
+                    what = f"{name or source.project} {version or ''}".strip()
+                    self.record.note(remark("would-build", f"{what} would be built: {source.why}"))
+        read: list[Dist] = []
+        with self._tolerant(), self.record.step("dists", "reading and checking every file"):
+            for path in self._collect(paths):
+                read += self._read(path)
+            if read:
+                dists.check(read, tag=self._tag())
+            if read and self._expected:
+                contract.check(self._expected, read)
+        self.record.run.dists = tuple(read)
+        return read, sorted({dist.project for dist in read} or set(projects))
+
+    def _collect(self, paths: Sequence[str]) -> Sequence[Path]:
+        """The files; a review of claims may well stand in an empty folder."""
+        try:
+            return dists.collect(paths, self.record.note) if paths else ()
+        except NothingToPublish as error:
+            if self._here:
+                raise
+            self.record.note(remark("nothing-here", error.message))
+            return ()
+
+    def _read(self, path: Path) -> Sequence[Dist]:
+        try:
+            return dists.read_all([path], self.record.note)
+        except DistError as error:
+            self._tell(error)
+            for index in self.world.indexes:
+                refused = Outlook(index.name, path.name, None, "refused", error.message)
+                self.found.plan.append(refused)
+            return ()
+
+    # On each index
+
+    def _look_at(
+        self, index: Index, who: Identity | None, files: Sequence[Dist], projects: Sequence[str]
+    ) -> None:
+        made = Plan(())
+        with self._asking(index), self.record.step("plan", f"looking at what {index.name} has"):
+            made = plan.compare(self.http, index, files, projects)
+        self.found.plan += [_outlook(index, planned) for planned in made.files]
+        with self._tolerant():
+            plan.refuse_conflicts(self.http, index, made)
+        target = self.target(index)
+        if target.attestations == "off":
+            what = f"no attestations for {index.name}: {target.why}"
+            self.record.note(remark("attestations-off", what))
+        if index.account:
+            return
+        if who is None or not who.register:
+            return
+        with self._asking(index):
+            exchange.confirm_audience(self.http, index, who)
+        for project in projects:
+            self._show_form(index, who, project, new=project in made.new_projects)
+        if not projects:
+            self._show_form(index, who, None, new=True)
+        if self.options.auth:
+            self._try_token(index, who, made.new_projects)
+
+    @contextmanager
+    def _asking(self, index: Index) -> Iterator[None]:
+        """Go on without an answer. Of a job that isn't here, nobody knows what network it has."""
+        try:
+            yield
+        except ExchangeError as error:
+            if self._here:
+                self._tell(error)
+            else:
+                what = f"{index.name} could not be looked at: {error.message}"
+                self.record.note(remark("index-not-readable", what))
+
+    @property
+    def _here(self) -> bool:
+        """Whether this process is the job, and not only a review of its claims."""
+        return self.world.vouched and not self.found.played
+
+    def _show_form(self, index: Index, who: Identity, project: str | None, *, new: bool) -> None:
+        fields = self.provider.form
+        filled = {fields[label].parameter: v for label, v in who.register.items()}
+        pending = {"project_name": project} if project and new else {}
+        form = {"provider": self.provider.name, **filled, **pending}
+        url = index.publishing_url(None if new else project, form)
+        self.found.forms.append(Form(index.name, project, who.register, url))
+        if project and new:
+            what = f"{project} is not on {index.name} yet: register a pending publisher for it"
+            hint = "The first upload token creates the project; until then, the name is free."
+            self.record.note(remark("new-project", what, hint=hint, index=index.name))
+
+    def _try_token(self, index: Index, who: Identity, new: Sequence[str]) -> None:
+        if not self._here:
+            self.record.note(remark("not-minted", "there is no ID token here to trade"))
+            return
+        if new:
+            what = f"no token is asked for: it would create {', '.join(new)} on {index.name}"
+            self.record.note(remark("not-minted", what))
+            return
+        with self.record.step("mint", f"trading the identity for a token of {index.name}"):
+            tokens, now = self.world.tokens, time.time()
+            fresh, _ = identity.fetch(tokens, index.audience, who.issuer, now=now)
+            token = exchange.mint(self.http, index, fresh, who)
+            self.record.reporter.mask(token.secret)
+        with self.record.step("burn", "giving the upload token back"):
+            if not exchange.burn(self.http, index, token):
+                what = f"{index.name} did not confirm that the upload token is dead"
+                self.record.note(remark("token-not-burned", what))
+
+
+def _outlook(index: Index, planned: Planned) -> Outlook:
+    dist = planned.dist
+    return Outlook(index.name, dist.filename, dist.sha256, planned.state, WHY[planned.state])

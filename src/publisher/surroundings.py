@@ -1,0 +1,192 @@
+"""From options and environment to who publishes, and where: the provider and the world.
+
+The only place that tells the real world from a rehearsal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from publisher.errors import InvalidValue
+from publisher.http import carries_secrets
+from publisher.models import Account, Secret
+from publisher.options import Options
+from publisher.providers.base import Provider
+from publisher.world import INDEXES, Index, World, custom
+
+if TYPE_CHECKING:
+    from publisher.world import TokenSource
+
+
+def provider(
+    command: str, options: Options, env: Mapping[str, str], *, rehearsed: bool
+) -> Provider:
+    """Whose identity this run has, or plays.
+
+    Raises:
+        InvalidValue: The options contradict each other, or a file is not what it must be.
+        IdentityError: There is no such identity here.
+    """
+    from publisher import providers
+
+    folder = _folder(options)
+    if options.provider_claims and command != "doctor" and not rehearsed:
+        raise InvalidValue("--provider-claims is for rehearsals; add --dry-run")
+    if options.provider_claims:
+        claims = providers.read_claims(options.provider_claims)
+        return providers.from_claims(claims, env, folder)
+    if options.id_token_file:
+        from publisher.providers.local import Foreign
+        from publisher.publish.identity import any_claims
+
+        claims = any_claims(options.id_token_file)
+        return providers.from_claims(claims, env, folder, Foreign)
+    return providers.detect(env, folder, options.provider, play=rehearsed)
+
+
+def _folder(options: Options) -> Path:
+    first = Path(options.paths[0])
+    return first if first.is_dir() else Path()
+
+
+def indexes(options: Options) -> tuple[Index, ...]:
+    """The indexes that were asked for, each with the account that uploads there, if any.
+
+    Raises:
+        InvalidValue: The options contradict each other, or can't be used.
+    """
+    _check(options)
+    if options.repository_url:
+        found = [custom(options.repository_url, options.check_url, options.audience)]
+    else:
+        found = [INDEXES[name]() for name in options.indexes]
+    password = _password(options)
+    if not password:
+        return tuple(found)
+    return tuple(replace(index, account=Account(options.user, password)) for index in found)
+
+
+def _check(options: Options) -> None:
+    custom_only = {"--check-url": options.check_url, "--audience": options.audience}
+    given = [flag for flag, value in custom_only.items() if value]
+    for flag, url in (
+        ("--repository-url", options.repository_url),
+        ("--check-url", options.check_url),
+    ):
+        if url and not _usable(url):
+            raise InvalidValue(
+                f"{flag} {url[:200]}: a URL must begin with https:// and name a host, without user "
+                "and password",
+                hint="Plain http is fine on this machine only. A password goes into a file: "
+                "--password-file.",
+            )
+    if options.repository_url and options.repository:
+        raise InvalidValue(
+            "--repository and --repository-url name different indexes",
+            hint="Publish to each in a run of its own.",
+        )
+    if given and not options.repository_url:
+        raise InvalidValue(f"{given[0]} is for the index of --repository-url, and none is named")
+    if options.password and options.password_file:
+        raise InvalidValue("PUBLISHER_PASSWORD and --password-file are both given; leave out one")
+    if (options.password or options.password_file) and len(options.indexes) > 1:
+        raise InvalidValue(
+            "a password is for one index, and several are named",
+            hint="Publish to each in a run of its own, so that no index sees another's password.",
+        )
+
+
+def _usable(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname and not parts.username and carries_secrets(url))
+    except ValueError:
+        return False
+
+
+def _password(options: Options) -> Secret | None:
+    if options.password_file is None:
+        return options.password
+    path = options.password_file
+    try:
+        text = path.read_text("utf-8").strip()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise InvalidValue(
+            f"--password-file: {path} can't be read: {reason}", facts={"path": str(path)}
+        ) from None
+    if not text or not text.isprintable():
+        raise InvalidValue(
+            f"--password-file: {path} must hold one line, the password", facts={"path": str(path)}
+        )
+    return Secret(text)
+
+
+@contextmanager
+def world(
+    command: str,
+    options: Options,
+    provider: Provider,
+    env: Mapping[str, str],
+    *,
+    rehearsed: bool,
+    mask: Callable[[Secret], None],
+) -> Iterator[World]:
+    """The real world, or one on this machine; ``mask`` is told of every secret that comes by.
+
+    Raises:
+        InvalidValue: The options contradict each other, or can't be used.
+        SandboxUnusable, SandboxNotLoopback: There is no rehearsal to be had.
+    """
+    # attest and build need no index; the rehearsal's index then stands idle
+    wanted = indexes(options) if command in {"publish", "doctor"} else ()
+    if rehearsed:
+        from publisher import rehearsal
+
+        with rehearsal.open(
+            provider.persona(), indexes=wanted, url=options.sandbox, env=env, keep=options.keep
+        ) as played:
+            yield played
+        return
+    from publisher.publish.identity import masked
+
+    for index in wanted:
+        if index.account:
+            mask(index.account.password)
+    trust = _trust_config(options.trust_config) if options.trust_config else None
+    yield World(
+        wanted,
+        masked(_tokens(options, provider), mask),
+        trust_config=trust,
+        public_log=trust is None,
+        vouched=options.provider_claims is None,
+    )
+
+
+def _tokens(options: Options, provider: Provider) -> TokenSource:
+    from publisher.publish.identity import ambient, from_file
+
+    if options.id_token_file:
+        return from_file(options.id_token_file)
+    return ambient(provider)
+
+
+def _trust_config(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise InvalidValue(
+            f"--trust-config: {path} can't be read: {reason}", facts={"path": str(path)}
+        ) from error
+
+
+def tls_roots(env: Mapping[str, str]) -> Path | None:
+    """``SSL_CERT_FILE``, which requests leaves out; its own two variables come first."""
+    theirs = env.get("REQUESTS_CA_BUNDLE") or env.get("CURL_CA_BUNDLE")
+    return Path(env["SSL_CERT_FILE"]) if env.get("SSL_CERT_FILE") and not theirs else None

@@ -1,0 +1,137 @@
+"""``build`` and ``attest``: what a job does for another one, and that the other one takes it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from publisher import cli
+from publisher.publish.contract import read
+from support.archives import make_sdist, make_wheel
+from support.projects import make_project
+from support.sandbox import GITHUB, Sandbox
+
+Report = dict[str, Any]
+
+
+def run(folder: Path, env: dict[str, str], *argv: str | Path, exit_code: int = 0) -> Report:
+    path = folder / "report.json"
+    assert cli.run([*map(str, argv), "--report", str(path)], env) == exit_code
+    report: Report = json.loads(path.read_text("utf-8"))
+    return report
+
+
+def codes(report: Report) -> set[str]:
+    return {finding["code"] for finding in report["findings"]}
+
+
+def test_what_is_built_is_what_is_published(
+    sandbox: Sandbox,
+    clean_env: dict[str, str],
+    tmp_path: Path,
+    project_name: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    project, contract = make_project(tmp_path / "source", project_name), tmp_path / "c.json"
+    run(tmp_path, clean_env, "build", project, "--contract", contract)
+    assert capsys.readouterr().out.rstrip().endswith(f"Built {project_name} 1.0.")
+    built = sorted(path.name for path in (project / "dist").iterdir())
+    assert sorted(read(contract).files) == built
+    assert read(contract).releases == frozenset({(project_name, "1.0")})
+
+    argv: list[str | Path] = ["--sandbox", sandbox.control, project / "dist", "--expect", contract]
+    report = run(tmp_path, clean_env, *argv)
+    assert sorted(file["filename"] for file in report["files"]) == built
+
+    (project / "dist" / built[0]).unlink()
+    assert "contract-broken" in codes(run(tmp_path, clean_env, *argv, exit_code=4))
+
+
+def test_a_build_needs_no_identity_and_keeps_the_tag(
+    clean_env: dict[str, str], tmp_path: Path, project_name: str
+) -> None:
+    """In a job that has none; the job's tag is compared all the same."""
+    project = make_project(tmp_path / "source", project_name)
+    env = {**clean_env, "GITHUB_ACTIONS": "true", "GITHUB_REF_TYPE": "tag"}
+    argv: list[str | Path] = ["build", project, "--contract", tmp_path / "c.json"]
+    assert run(tmp_path, {**env, "GITHUB_REF_NAME": "v1.0"}, *argv)["exit_code"] == 0
+    wrong = run(tmp_path, {**env, "GITHUB_REF_NAME": "v2.0"}, *argv, exit_code=4)
+    assert "tag-mismatch" in codes(wrong)
+
+
+def test_the_contract_stays_out_of_the_dists(
+    clean_env: dict[str, str], tmp_path: Path, project_name: str
+) -> None:
+    dists = tmp_path / "dist"
+    make_wheel(dists, project_name)
+    report = run(tmp_path, clean_env, "build", dists, "--contract", dists / "c", exit_code=2)
+    assert codes(report) == {"cannot-write"}
+    assert len(list(dists.iterdir())) == 1
+
+
+def own_sigstore(sandbox: Sandbox, folder: Path) -> list[str]:
+    """Options for a real ``attest`` with the sandbox's Sigstore."""
+    player = sandbox.persona()
+    tokens, trust = folder / "tokens.json", folder / "trust.json"
+    tokens.write_text(json.dumps({"sigstore": [player.token("sigstore") for _ in range(2)]}))
+    trust.write_text(json.dumps(sandbox.info["trust_config"]))
+    return ["--id-token-file", str(tokens), "--trust-config", str(trust)]
+
+
+def test_an_attestation_beside_its_dist_is_used(
+    sandbox: Sandbox, clean_env: dict[str, str], tmp_path: Path, project_name: str
+) -> None:
+    dists = tmp_path / "dist"
+    wheel, sdist = make_wheel(dists, project_name), make_sdist(dists, project_name)
+    report = run(tmp_path, clean_env, "attest", dists, *own_sigstore(sandbox, tmp_path))
+    assert {len(file["attestations"]) for file in report["files"]} == {1}
+    beside = [path.with_name(f"{path.name}.publish.attestation") for path in (sdist, wheel)]
+    assert sorted(path.name for path in dists.iterdir()) == sorted(
+        path.name for path in (wheel, sdist, *beside)
+    )
+    texts = [path.read_bytes() for path in beside]
+
+    # the same again makes nothing new, and publishing uses them
+    before = sandbox.stats()["rekor"]["requests"]
+    run(tmp_path, clean_env, "attest", dists, *own_sigstore(sandbox, tmp_path))
+    assert [path.read_bytes() for path in beside] == texts
+    claims = tmp_path / "claims.json"
+    claims.write_text(json.dumps(GITHUB))
+    argv: list[str | Path] = ["--sandbox", sandbox.control, dists, "--provider-claims", claims]
+    report = run(tmp_path, clean_env, *argv)
+    assert {p["arrival"] for f in report["files"] for p in f["indexes"].values()} == {"verified"}
+    assert sandbox.stats()["rekor"]["requests"] == before, "nothing was signed anew"
+
+
+def test_attesting_in_a_rehearsal_leaves_nothing_beside(
+    clean_env: dict[str, str],
+    tmp_path: Path,
+    project_name: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    wheel = make_wheel(tmp_path / "dist", project_name)
+    keep = tmp_path / "keep"
+    run(tmp_path, clean_env, "attest", wheel, "--dry-run", "--keep", keep)
+    assert list(wheel.parent.iterdir()) == [wheel]
+    assert (keep / "attestations" / f"{wheel.name}.publish.attestation").exists()
+    assert "WORTH NOTHING" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_attesting_needs_an_identity(
+    clean_env: dict[str, str], tmp_path: Path, project_name: str
+) -> None:
+    wheel = make_wheel(tmp_path / "dist", project_name)
+    assert codes(run(tmp_path, clean_env, "attest", wheel, exit_code=3)) == {"no-identity-provider"}
+
+
+def test_no_room_for_the_attestation(
+    sandbox: Sandbox, clean_env: dict[str, str], tmp_path: Path, project_name: str
+) -> None:
+    wheel = make_wheel(tmp_path / "dist", project_name)
+    options = own_sigstore(sandbox, tmp_path)
+    wheel.with_name(f"{wheel.name}.publish.attestation").mkdir()
+    report = run(tmp_path, clean_env, "attest", wheel, *options, exit_code=5)
+    assert codes(report) == {"existing-attestation-refused"}

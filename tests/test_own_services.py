@@ -1,0 +1,214 @@
+"""Real runs, no rehearsal, against services of one's own: an index, a Sigstore, a source of tokens.
+
+The sandbox plays them; our program takes them for what the options say they are.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from publisher import cli
+from publisher.report.record import schema
+from support.archives import make_wheel
+from support.sandbox import Sandbox
+
+Report = dict[str, Any]
+ISSUER = "https://id.example"
+
+
+@dataclass
+class Own:
+    """Runs the command line with options for the sandbox's services."""
+
+    sandbox: Sandbox
+    folder: Path
+    env: dict[str, str]
+
+    def file(self, name: str, content: object) -> str:
+        path = self.folder / name
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+        return str(path)
+
+    def tokens(self, kind: str = "github", **claims: object) -> str:
+        """Two of each: a run looks at one, and a second run must not find it used."""
+        player = self.sandbox.persona(kind, claims=claims)
+        wanted = {aud: [player.token(aud), player.token(aud)] for aud in ("pypi", "sigstore")}
+        return self.file("tokens.json", wanted)
+
+    def index(self) -> list[str]:
+        url = self.sandbox.index
+        where = ["--repository-url", f"{url}/legacy/", "--check-url", f"{url}/simple"]
+        return [*where, "--audience", "pypi"]
+
+    def trust(self) -> list[str]:
+        return ["--trust-config", self.file("trust.json", self.sandbox.info["trust_config"])]
+
+    def __call__(self, *arguments: str | Path, exit_code: int = 0, **env: str) -> Report:
+        path = self.folder / "report.json"
+        argv = ["--report", str(path), *map(str, arguments)]
+        assert cli.run(argv, {**self.env, **env}) == exit_code
+        report: Report = json.loads(path.read_text("utf-8"))
+        jsonschema.validate(report, schema())
+        assert report["dry_run"] is False
+        return report
+
+
+@pytest.fixture
+def own(sandbox: Sandbox, tmp_path: Path, clean_env: dict[str, str]) -> Own:
+    return Own(sandbox, tmp_path, clean_env)
+
+
+@pytest.fixture
+def wheel(tmp_path: Path, project_name: str) -> Path:
+    return make_wheel(tmp_path / "dist", project_name)
+
+
+def fates(report: Report) -> list[tuple[str, str]]:
+    return [
+        (place["status"], place["arrival"])
+        for file in report["files"]
+        for place in file["indexes"].values()
+    ]
+
+
+def codes(report: Report) -> set[str]:
+    return {finding["code"] for finding in report["findings"]}
+
+
+def test_everything_of_ones_own(
+    own: Own, wheel: Path, project_name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = own(wheel, "--id-token-file", own.tokens(), *own.index(), *own.trust())
+    assert fates(report) == [("uploaded", "verified")]
+    assert [index["name"] for index in report["indexes"]] == ["127.0.0.1"]
+    assert report["provider"]["name"] == "github"
+    assert own.sandbox.provenance(wheel).status_code == 200
+    last = capsys.readouterr().out.rstrip().splitlines()[-1]
+    assert last == f"Published {project_name} 1.0 on 127.0.0.1."
+
+    again = own(wheel, "--id-token-file", own.tokens(), *own.index(), *own.trust())
+    assert fates(again) == [("already-there", "verified")]
+
+
+def test_the_index_that_is_not_read(own: Own, wheel: Path) -> None:
+    where = ["--repository-url", f"{own.sandbox.index}/legacy/", "--audience", "pypi"]
+    report = own(wheel, "--id-token-file", own.tokens(), *where, *own.trust())
+    assert fates(report) == [("uploaded", "not-checked")]
+    assert "index-not-readable" in codes(report)
+    assert {s["name"]: s["status"] for s in report["steps"]}["arrival"] == "skipped"
+
+
+def test_another_audience_is_not_answered(own: Own, wheel: Path) -> None:
+    where = [*own.index()[:-2], "--audience", "index.example"]
+    tokens = own.sandbox.persona()
+    file = own.file("t.json", {aud: tokens.token(aud) for aud in ("index.example", "sigstore")})
+    report = own(wheel, "--id-token-file", file, *where, *own.trust(), exit_code=6)
+    assert codes(report) == {"audience-mismatch"}
+
+
+def test_tokens_are_used_once(own: Own, wheel: Path) -> None:
+    player = own.sandbox.persona()
+    held = {aud: player.token(aud) for aud in ("pypi", "sigstore")}
+    file = own.file("t.json", held)
+    where = [*own.index(), "--repository-url", f"{own.sandbox.index}/legacy/"]
+    report = own(wheel, "--id-token-file", file, *where, *own.trust())
+    assert fates(report) == [("uploaded", "verified")]
+    other = make_wheel(own.folder / "other", f"{wheel.name.split('-')[0]}-other")
+    report = own(other, "--id-token-file", file, *where, *own.trust(), exit_code=6)
+    assert "mint-refused" in codes(report)
+    assert all(token not in json.dumps(report) for token in held.values())
+
+
+def test_an_identity_provider_that_nobody_knows(own: Own, wheel: Path) -> None:
+    """It can ask an index of one's own, which is free to know it; this one does not."""
+    token = own.sandbox.persona(claims={"iss": ISSUER, "sub": "me"}).token("pypi")
+    file = own.file("t.json", {"pypi": token})
+    report = own(wheel, "--id-token-file", file, *own.index(), exit_code=6)
+    assert report["provider"]["publisher"] == {"kind": "Custom", "subject": "me"}
+    assert codes(report) == {"attestations-off", "mint-refused"}
+    # the public index is not even asked
+    report = own(wheel, "--id-token-file", file, exit_code=3)
+    assert report["findings"][-1]["message"] == "unknown trusted publishing issuer"
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("{", "it is no JSON object of tokens"),
+        ([], "it is no JSON object of tokens"),
+        ({"pypi": 1}, "it is no JSON object of tokens"),
+        ({"pypi": ""}, "it is empty"),
+        ({}, "it is empty"),
+    ],
+)
+def test_a_file_without_tokens(own: Own, wheel: Path, content: object, problem: str) -> None:
+    file = own.file("t.json", content)
+    report = own(wheel, "--id-token-file", file, *own.index(), exit_code=2)
+    (finding,) = report["findings"]
+    assert (finding["code"], finding["facts"]["problem"]) == ("invalid-value", problem)
+
+
+def test_a_token_for_something_else(own: Own, wheel: Path) -> None:
+    file = own.file("t.json", {"other": own.sandbox.persona().token("other")})
+    report = own(wheel, "--id-token-file", file, *own.index(), exit_code=3)
+    assert codes(report) == {"id-token-missing"}
+    assert report["findings"][0]["facts"]["audiences"] == ["other"]
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"mediaType": "x"}', "no json"])
+def test_no_trust_config(own: Own, wheel: Path, content: str) -> None:
+    trust = ["--trust-config", own.file("t.txt", content)]
+    report = own(wheel, "--id-token-file", own.tokens(), *own.index(), *trust, exit_code=5)
+    assert "trust-root-unavailable" in codes(report)
+    assert "ClientTrustConfig" in report["findings"][-1]["hint"]
+
+
+def test_the_public_index_believes_the_public_sigstore_only(own: Own, wheel: Path) -> None:
+    report = own(wheel, *own.trust(), "--attestations", "required", exit_code=2)
+    assert codes(report) == {"invalid-value"}
+    assert "with another --trust-config" in report["findings"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--check-url", "https://index.example"], "--check-url is for the index of"),
+        (["--audience", "x"], "--audience is for the index of"),
+        (["--repository-url", "http://index.example/"], "a URL must begin with https://"),
+        (["--repository-url", "https://u:p@index.example/"], "a URL must begin with https://"),
+        (["--repository-url", "nonsense"], "a URL must begin with https://"),
+        (["--repository-url", "https://[/"], "a URL must begin with https://"),
+        (["--repository", "pypi", "--repository-url", "https://index.example/"], "name different"),
+        (["--password-file", "nowhere"], "nowhere can't be read: No such file"),
+        (["--trust-config", "nowhere"], "nowhere can't be read: No such file"),
+        (["--repository", "pypi", "--repository", "testpypi"], "a password is for one index"),
+    ],
+)  # fmt: skip
+def test_options_that_can_not_be_meant(
+    own: Own, wheel: Path, argv: list[str], message: str
+) -> None:
+    given = {"PUBLISHER_PASSWORD": "x"} if "a password" in message else {}
+    report = own(wheel, *argv, exit_code=2, **given)
+    (finding,) = report["findings"]
+    assert finding["code"] == "invalid-value"
+    assert message in finding["message"]
+    assert "u:p" not in json.dumps(finding["facts"])
+
+
+@pytest.mark.parametrize("content", ["", "\n", "two\nlines", "a\x00b"])
+def test_a_file_that_holds_no_password(own: Own, wheel: Path, content: str) -> None:
+    file = own.file("password", content)
+    report = own(wheel, "--password-file", file, exit_code=2)
+    assert "must hold one line" in report["findings"][0]["message"]
+
+
+def test_two_passwords(own: Own, wheel: Path) -> None:
+    file = own.file("password", "x")
+    report = own(wheel, "--password-file", file, exit_code=2, PUBLISHER_PASSWORD="y")
+    assert "leave out one" in report["findings"][0]["message"]
