@@ -230,8 +230,7 @@ class Options:
     sandbox: str | None = option(
         None,
         "How",
-        "rehearse against a running `publisher sandbox` (loopback only); implies the rules of "
-        "--dry-run",
+        "rehearse against a running `publisher sandbox` (loopback only); as in a dry run",
         decisive=True,
         metavar="URL",
         commands=IDENTITY,
