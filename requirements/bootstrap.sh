@@ -142,7 +142,7 @@ found_pythons() {
 
 # What happened, a fact, and the end of the log, which can't give orders to a runner.
 explain() {
-  if [ "${GITHUB_ACTIONS:-}" = true ]; then echo "::error title=publisher::$1"; fi
+  if [ "${GITHUB_ACTIONS:-}" = true ]; then echo "::error title=publisher::$1" >&2; fi
   echo "error: $1
   $2" >&2
   tail -n 15 "$log" | sed 's/##\[/## [/g; s/^/  | /' >&2

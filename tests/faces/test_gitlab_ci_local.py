@@ -168,8 +168,10 @@ def test_the_example_of_two_jobs_rehearsed(made: Made) -> None:
     done = pipeline.run(config, CI_COMMIT_REF_PROTECTED="true")
     assert done.returncode == 0, done.stdout
     assert PASSED in done.stdout
-    assert "widget 1.0: 2 to publish" in done.stdout
-    assert not [step for step in report(pipeline)["steps"] if step["name"] == "build"]
+    kinds = [file["kind"] for file in report(pipeline)["files"]]
+    assert sorted(kinds) == ["sdist", "wheel"]
+    assert "Successfully built widget" in done.stdout
+    assert "build:" not in done.stdout.partition("REHEARSAL: every")[2]  # not built again
 
 
 def test_the_example_of_the_component_rehearsed(made: Made) -> None:
