@@ -19,6 +19,7 @@ from publisher.remarks import NOTES
 from publisher.report import record
 from publisher.usage import help_text
 from support import faces, options_doc
+from support.codes import all_errors
 
 ROOT = Path(__file__).parent.parent
 SOURCE = Path(publisher.__file__).parent
@@ -46,7 +47,7 @@ DEPENDENCIES = "build id packaging pypi-attestations requests rich sigstore twin
 
 def causes() -> dict[str, type[errors.PublisherError]]:
     """Our errors, without what tests may derive from them."""
-    found = errors.all_errors()
+    found = all_errors()
     return {code: cls for code, cls in found.items() if cls.__module__ == errors.__name__}
 
 
@@ -62,6 +63,12 @@ def calls() -> Iterator[tuple[str, ast.Call]]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call):
                 yield ast.unparse(node.func).rpartition(".")[2], node
+
+
+def wording(message: ast.expr) -> str:
+    """What stands in the source of a message; what is filled in becomes ``x``."""
+    parts = message.values if isinstance(message, ast.JoinedStr) else [message]
+    return "".join(str(part.value) if isinstance(part, ast.Constant) else "x" for part in parts)
 
 
 # Options
@@ -150,6 +157,17 @@ def test_every_remark_has_a_severity_and_is_made_somewhere() -> None:
     made = [node.value for node in remarks if isinstance(node, ast.Constant)]
     assert len(made) == len(remarks), "remark() takes its code as a literal"
     assert set(made) == NOTES.keys()
+
+
+def test_messages_go_on_in_the_line_of_their_code() -> None:
+    """``error CODE: message``: small letters, but for names, and no full stop at the end."""
+    known = {cause.__name__: 0 for cause in causes().values()} | {"remark": 1}
+    messages = [call.args[known[name]] for name, call in calls() if name in known]
+    texts = [text for message in messages if (text := wording(message))]
+    assert len(texts) > 50
+    names = r"(?!ActiveState|Sigstore|PUBLISHER_)"
+    assert [text for text in texts if re.match(f"{names}[A-Z]", text)] == []
+    assert [text for text in texts if text.endswith(".")] == []
 
 
 def test_errors_and_remarks_share_no_code() -> None:

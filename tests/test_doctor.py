@@ -148,7 +148,8 @@ def test_on_a_laptop(doctor: Doctor, tmp_path: Path) -> None:
     project = make_project(tmp_path / "widget", "some-widget")
     found = doctor(project)
     assert found["provider"]["invented"] is True
-    assert found["provider"]["name"] == "local"
+    assert found["provider"]["name"] == "github"
+    assert "attestations-off" not in codes(found)
     assert found["provider"]["register"]["Repository name"] == "widget"
     assert found["mint"]["accepted"]
     assert found["attest"]["accepted"]

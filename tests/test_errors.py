@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,10 +13,11 @@ from typing import Any
 import jsonschema
 import pytest
 
-from publisher import cli, errors
+from publisher import cli
 from publisher.publish import pipeline
 from publisher.report.record import schema
 from support.archives import core_metadata, make_sdist, make_wheel, write_zip
+from support.codes import all_errors
 from support.sandbox import GITHUB, GITLAB, Sandbox
 
 GITHUB_JOB = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "octo-org/widget"}
@@ -263,6 +265,17 @@ def _(stage: Stage) -> list[str]:
     return ["--sandbox", stage.sandbox.control, str(folder)]
 
 
+@provokes("release-closed")
+def _(stage: Stage) -> list[str]:
+    """A run that was never completed, and a fortnight: nothing more can be added."""
+    folder = stage.dists()
+    assert cli.run(stage.rehearse(folder), stage.env) == 0
+    project = {stage.name: {"releases": {"1.0": {"age_days": 15}}}}
+    assert stage.sandbox.post("index", {"projects": project}).status_code == 200
+    make_wheel(folder, stage.name, tag="py3-none-win32")
+    return stage.rehearse(folder)
+
+
 @provokes("already-published")
 def _(stage: Stage) -> list[str]:
     assert cli.run(stage.rehearse(), stage.env) == 0
@@ -396,7 +409,7 @@ BY_SIGNAL = {"interrupted", "terminated"}  # tests/test_signals.py
 
 
 def test_every_code_is_provoked() -> None:
-    assert PROVOCATIONS.keys() | BY_SIGNAL == errors.all_errors().keys()
+    assert PROVOCATIONS.keys() | BY_SIGNAL == all_errors().keys()
 
 
 @pytest.mark.usefixtures("impatient")
@@ -422,7 +435,7 @@ def test_error(
 
     out, err = capsys.readouterr()
     seen = " ".join((out + err).split())
-    assert exit_code == errors.all_errors()[code].exit_code, seen
+    assert exit_code == all_errors()[code].exit_code, seen
     assert f"error {code}: " in seen
     assert f"docs/errors.md#{code}" in seen
     assert stage.signs.get("message", "") in seen
@@ -431,4 +444,8 @@ def test_error(
         written = json.loads(report.read_text())
         jsonschema.validate(written, schema())
         assert written["exit_code"] == exit_code
-        assert code in [finding["code"] for finding in written["findings"]]
+        (message,) = [one["message"] for one in written["findings"] if one["code"] == code]
+        assert not re.match(r"(?!Sigstore)[A-Z][a-z]+ ", message), (
+            "messages begin with a small letter"
+        )
+        assert not message.endswith("."), "and end without a full stop"

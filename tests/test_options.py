@@ -16,7 +16,6 @@ from publisher.errors import (
     SettingNotAllowedHere,
     UnknownSetting,
     UsageError,
-    all_errors,
 )
 from publisher.models import Secret
 from publisher.options import COMMANDS, Options, rows
@@ -24,6 +23,7 @@ from publisher.rows import FACES, option, rows_of
 from publisher.settings import foreign_settings, resolve
 from publisher.usage import help_text
 from publisher.world import INDEXES
+from support.codes import all_errors
 
 BY_NAME = {row.name: row for row in rows()}
 
@@ -172,6 +172,13 @@ def test_one_field_is_all_a_new_option_needs() -> None:
     assert (color.kind, color.choices, color.metavar) == ("choice", ("auto", "no"), "auto|no")
 
 
+def test_choices_are_whole_words() -> None:
+    for row in rows():
+        assert isinstance(row.choices, tuple), row.name
+        assert isinstance(row.commands, tuple), row.name
+    refused(InvalidValue, "--allow", "private")
+
+
 def test_defaults() -> None:
     command, options = read()
     assert command == "publish"
@@ -227,7 +234,7 @@ def test_every_option_in_pyproject(name: str, tmp_path: Path) -> None:
     assert error.message == (
         f"[tool.publisher] {name} decides what is trusted or published, and such an option is "
         f"never read from pyproject.toml; set {ELSEWHERE.get(name, f'--{name} or ')}"
-        f"{BY_NAME[name].variable}."
+        f"{BY_NAME[name].variable}"
     )
 
 
@@ -236,11 +243,11 @@ def test_every_option_names_what_it_accepts(name: str, tmp_path: Path) -> None:
     row, wrong = BY_NAME[name], str(SAMPLES[name][2])
     error = refused(InvalidValue, home(name), env={str(row.variable): wrong})
     assert error.message == (
-        f"{row.variable} has the value {wrong!r} for {row.flag}; accepted: {row.accepted}."
+        f"{row.variable} has the value {wrong!r} for {row.flag}; accepted: {row.accepted}"
     )
     if not row.switch:
         error = refused(InvalidValue, home(name), row.flag, wrong)
-        assert error.message == f"{row.flag} has the value {wrong!r}; accepted: {row.accepted}."
+        assert error.message == f"{row.flag} has the value {wrong!r}; accepted: {row.accepted}"
     if not row.decisive:
         toml = f'tool.publisher.{name} = "{wrong}"'
         error = refused(InvalidValue, home(name), toml=toml, folder=tmp_path)
@@ -317,14 +324,14 @@ def test_repeated_options() -> None:
 def test_a_repeated_option_names_the_wrong_one() -> None:
     error = refused(InvalidValue, env={"PUBLISHER_REPOSITORY": "pypi pipy"})
     assert error.message == (
-        "PUBLISHER_REPOSITORY has the value 'pipy' for --repository; accepted: pypi, testpypi."
+        "PUBLISHER_REPOSITORY has the value 'pipy' for --repository; accepted: pypi, testpypi"
     )
     refused(InvalidValue, env={"PUBLISHER_REPOSITORY": ","})
 
 
 def test_all_wrong_values_in_one_go() -> None:
     error = refused(InvalidValue, "--jobs", "x", env={"PUBLISHER_WAIT": "y"})
-    assert error.message == "2 values can't be read: PUBLISHER_WAIT, --jobs."
+    assert error.message == "2 values can't be read: PUBLISHER_WAIT, --jobs"
     assert error.facts == {
         "--jobs": "--jobs has the value 'x'; accepted: a whole number from 1 to 64",
         "PUBLISHER_WAIT": "PUBLISHER_WAIT has the value 'y' for --wait; accepted: a number of "
@@ -371,15 +378,15 @@ def test_commands_and_paths(argv: list[str], command: str, paths: tuple[str, ...
         (["--report-file=x"], "`publisher publish` has no option --report-file; did you mean "
          "--report?"),
         (["--dry"], "`publisher publish` has no option --dry; did you mean --dry-run?"),
-        (["-x"], "`publisher publish` has no option -x."),
-        (["--xyzzy", "1"], "`publisher publish` has no option --xyzzy."),
+        (["-x"], "`publisher publish` has no option -x"),
+        (["--xyzzy", "1"], "`publisher publish` has no option --xyzzy"),
         (["sandbox", "--prot"], "`publisher sandbox` has no option --prot; did you mean --port?"),
         (["--port", "1"], "`publisher publish` takes no --port; it belongs to "
-         "`publisher sandbox`."),
+         "`publisher sandbox`"),
         (["sandbox", "x"], "`publisher sandbox` takes no PATH; it belongs to `publisher publish`, "
-         "`publisher doctor`, `publisher build` and `publisher attest`."),
-        (["--jobs"], "--jobs: expected one argument."),
-        (["--dry-run=false"], "--dry-run: ignored explicit argument 'false'."),
+         "`publisher doctor`, `publisher build` and `publisher attest`"),
+        (["--jobs"], "--jobs: expected one argument"),
+        (["--dry-run=false"], "--dry-run: ignored explicit argument 'false'"),
     ],
 )  # fmt: skip
 def test_wrong_command_lines(
@@ -392,13 +399,13 @@ def test_wrong_command_lines(
 
 def test_all_wrong_options_in_one_go() -> None:
     error = refused(InvalidOption, "--dryrun", "--port", "1")
-    assert error.message == "2 options are not known here: --dryrun, --port."
+    assert error.message == "2 options are not known here: --dryrun, --port"
 
 
 def test_a_misspelt_command(tmp_path: Path) -> None:
     error = refused(InvalidOption, "publsh", folder=tmp_path)
     assert error.message == (
-        "There is no command 'publsh', and no path either; did you mean publish?"
+        "there is no command 'publsh', and no path either; did you mean publish?"
     )
     (tmp_path / "publsh").mkdir()
     assert read("publsh", folder=tmp_path)[1].paths == ("publsh",)
@@ -417,13 +424,13 @@ def test_unknown_settings_in_one_go(tmp_path: Path) -> None:
     )
     assert error.message == (
         "3 settings are unknown: PUBLISHER_HELP, PUBLISHER_REPOSITRY, "
-        "[tool.publisher] skip_existing."
+        "[tool.publisher] skip_existing"
     )
     assert error.facts["PUBLISHER_REPOSITRY"] == (
-        "We read no variable PUBLISHER_REPOSITRY; did you mean PUBLISHER_REPOSITORY?"
+        "we read no variable PUBLISHER_REPOSITRY; did you mean PUBLISHER_REPOSITORY?"
     )
     assert error.facts["[tool.publisher] skip_existing"] == (
-        "We read no key [tool.publisher] skip_existing; did you mean skip-existing?"
+        "we read no key [tool.publisher] skip_existing; did you mean skip-existing?"
     )
 
 
@@ -466,8 +473,8 @@ def test_toml_values_of_the_wrong_type(line: str, tmp_path: Path) -> None:
     [
         ("[tool\n", "pyproject.toml is not valid TOML, at line 1: "),
         ("a = [", "pyproject.toml is not valid TOML, at "),
-        ("tool = 1", "pyproject.toml: [tool.publisher] must be a table."),
-        ("tool.publisher = []", "pyproject.toml: [tool.publisher] must be a table."),
+        ("tool = 1", "pyproject.toml: [tool.publisher] must be a table"),
+        ("tool.publisher = []", "pyproject.toml: [tool.publisher] must be a table"),
     ],
 )
 def test_broken_pyproject(toml: str, message: str, tmp_path: Path) -> None:

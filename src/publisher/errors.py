@@ -182,6 +182,10 @@ class ReleaseConflict(DistError):
     """The index has another file of this name."""
 
 
+class ReleaseClosed(DistError):
+    """The release takes no further file like this one."""
+
+
 class AlreadyPublished(DistError):
     """The file is on the index already and ``--skip-existing`` is false."""
 
@@ -288,11 +292,3 @@ class Terminated(Stopped):
     """By SIGTERM: the machine or the job ends."""
 
     exit_code = 143
-
-
-def all_errors(base: type[PublisherError] = PublisherError) -> dict[str, type[PublisherError]]:
-    """Every cause by its code: the classes that no other class derives from."""
-    families = base.__subclasses__()
-    if not families:
-        return {base.code: base}
-    return {code: cls for family in families for code, cls in all_errors(family).items()}

@@ -126,21 +126,26 @@ class Dist:
 
 @dataclass(frozen=True)
 class Listed:
-    """A file as an index lists it (PEP 691): ``sha256`` may be missing on foreign indexes."""
+    """A file as an index lists it (PEP 691, 700); foreign indexes may not say all of it."""
 
     filename: str
     url: str
     sha256: str | None
     provenance_url: str | None
+    uploaded: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Planned:
-    """One file on one index: to upload, there already, or the name is taken by other content."""
+    """One file on one index: to upload, there already, in conflict, or ``refused``.
+
+    In conflict is a name that is taken by other content; ``why`` is of what is refused.
+    """
 
     dist: Dist
-    state: Literal["new", "identical", "conflict"]
+    state: Literal["new", "identical", "conflict", "refused"]
     listed: Listed | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True)

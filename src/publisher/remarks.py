@@ -15,7 +15,6 @@ NOTES: dict[str, Severity] = {
     "foreign-file": "note",
     "index-not-readable": "note",
     "larger-than-default-limit": "warning",
-    "metadata-version-unknown": "warning",
     "new-project": "note",
     "not-minted": "note",
     "nothing-here": "note",

@@ -130,7 +130,7 @@ def _refuse_options(command: str, unknown: list[str], settings: list[Setting]) -
 
 def _refuse_misspelt_command(word: str, folder: Path) -> None:
     if word.isalpha() and get_close_matches(word, COMMANDS, 1) and not (folder / word).exists():
-        problem = f"There is no command {word!r}, and no path either{_nearest(word, COMMANDS)}"
+        problem = f"there is no command {word!r}, and no path either{_nearest(word, COMMANDS)}"
         _raise_all(InvalidOption, "", {word: problem}, "`publisher --help`")
 
 
@@ -142,15 +142,15 @@ def _tool_table(pyproject: Path) -> Mapping[str, object]:
     except tomllib.TOMLDecodeError as e:
         line = re.search(r"at line (\d+)", str(e))
         where = f"line {line[1]}" if line else "the end"
-        message = f"{pyproject.name} is not valid TOML, at {where}: {e}."
+        message = f"{pyproject.name} is not valid TOML, at {where}: {e}"
         raise InvalidValue(message, facts={"path": str(pyproject), "line": where}) from e
     except (OSError, ValueError, RecursionError) as e:
-        message = f"{pyproject.name} can't be read: {e}."
+        message = f"{pyproject.name} can't be read: {e}"
         raise InvalidValue(message, facts={"path": str(pyproject)}) from e
     for key in ("tool", "publisher"):
         document = document.get(key, {})
         if not isinstance(document, dict):
-            message = f"{pyproject.name}: [tool.publisher] must be a table."
+            message = f"{pyproject.name}: [tool.publisher] must be a table"
             raise InvalidValue(message, facts={"path": str(pyproject)})
     return dict(document)
 
@@ -159,13 +159,13 @@ def _refuse_unknown(env: Mapping[str, str], table: Mapping[str, object]) -> None
     variables = [row.variable for row in rows() if row.variable]
     keys = [row.name for row in rows() if row.variable]
     problems = {
-        name: f"We read no variable {name}{_nearest(name, variables)}"
+        name: f"we read no variable {name}{_nearest(name, variables)}"
         for name, value in sorted(env.items())
         if name.startswith(PREFIX) and value.strip() and name not in (*variables, *REPLACED)
     }
     for key in table:
         if key not in keys:
-            problems[_key(key)] = f"We read no key {_key(key)}{_nearest(key, keys)}"
+            problems[_key(key)] = f"we read no key {_key(key)}{_nearest(key, keys)}"
     _raise_all(UnknownSetting, "settings are unknown", problems, "`publisher --help`")
 
 
@@ -267,10 +267,6 @@ def _raise_all(
     if not problems:
         return
     (first, *others) = problems.values()
-    message = f"{len(problems)} {what}: {', '.join(problems)}." if others else _sentence(first)
+    message = f"{len(problems)} {what}: {', '.join(problems)}" if others else first
     facts = dict(problems) if others else {}  # one problem is the message already
     raise cause(message, facts=facts, hint=f"See {see}." if see else "")
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith("?") else f"{text}."

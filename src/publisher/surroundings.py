@@ -145,6 +145,7 @@ def world(
     """
     # attest and build need no index; the rehearsal's index then stands idle
     wanted = indexes(options) if command in {"publish", "doctor"} else ()
+    trust = _trust_config(options.trust_config) if options.trust_config else None
     if rehearsed:
         from publisher import rehearsal
 
@@ -158,7 +159,6 @@ def world(
     for index in wanted:
         if index.account:
             mask(index.account.password)
-    trust = _trust_config(options.trust_config) if options.trust_config else None
     yield World(
         wanted,
         masked(_tokens(options, provider), mask),

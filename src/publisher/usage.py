@@ -63,7 +63,7 @@ class Parser(ArgumentParser):
             InvalidOption: Always.
         """
         text = message.removeprefix("argument ")
-        raise InvalidOption(f"{text}.", hint="See `publisher --help`.")
+        raise InvalidOption(text, hint="See `publisher --help`.")
 
 
 def help_text(command: str) -> str:

@@ -212,13 +212,13 @@ def test_a_file_that_vanished(tmp_path: Path, notes: list[Finding]) -> None:
 def test_all_problems_at_once(tmp_path: Path, notes: list[Finding]) -> None:
     (tmp_path / "a-1.0.zip").touch()
     (tmp_path / "b-1.0.tar.gz").touch()
-    make_wheel(tmp_path, "c", extra_metadata="Nonsense: 1")
+    make_wheel(tmp_path, "c", extra_metadata="Summary: again")
     make_wheel(tmp_path, "d")
     with pytest.raises(errors.RefusedName) as caught:
         read_all(collect([tmp_path], notes.append), notes.append)
     also = caught.value.facts["also"]
     assert isinstance(also, list)
-    assert [text.split(" ")[0] for text in also] == ["b-1.0.tar.gz", "The"]
+    assert [text.split(" ")[0] for text in also] == ["b-1.0.tar.gz", "the"]
     assert caught.value.facts["file"] == "a-1.0.zip"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from publisher.errors import (
 from publisher.http import Http
 from publisher.models import Dist, Listed, Plan, Planned
 from publisher.publish import plan as module
-from publisher.publish.plan import decide, plan
+from publisher.publish.plan import barred, decide, plan
 from publisher.publish.simple import SIMPLE_JSON, listing
 from publisher.world import Index
 from support.archives import make_sdist, make_wheel
@@ -261,3 +262,31 @@ def test_decide_is_pure(dists: tuple[Dist, Dist]) -> None:
     assert decide(wheel, None) == Planned(wheel, "new")
     assert decide(wheel, same) == Planned(wheel, "identical", same)
     assert decide(wheel, other) == Planned(wheel, "conflict", other)
+
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+DIST = Dist(Path("widget-1.0.tar.gz"), "widget", "1.0", "sdist", 1, "00")
+
+
+@pytest.mark.parametrize(
+    ("listed", "days", "why"),
+    [
+        ("widget-1.0.zip", 0, "has an sdist already, widget-1.0.zip"),
+        ("Widget-1.0.0.tar.gz", 0, "has an sdist already"),
+        ("widget-1.0-py3-none-any.whl", 15, "begun on 2026-11-07"),
+        ("widget-1.0-py3-none-any.whl", 13, None),
+        ("widget-1.0-py3-none-any.whl", None, None),
+        ("widget-1.1.tar.gz", 99, None),
+        ("widget-1.0.exe", 99, None),
+        ("widget-1.0-x.whl", 99, None),
+    ],
+)
+def test_releases_that_take_no_more(listed: str, days: int | None, why: str | None) -> None:
+    when = None if days is None else NOW - timedelta(days=days)
+    said = barred(DIST, {listed: when}, NOW)
+    assert said is None if why is None else said is not None and why in said
+
+
+def test_a_wheel_may_join_an_sdist() -> None:
+    wheel = Dist(Path("widget-1.0-py3-none-any.whl"), "widget", "1.0", "wheel", 1, "00")
+    assert barred(wheel, {DIST.filename: NOW}, NOW) is None

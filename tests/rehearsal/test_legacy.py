@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from support.archives import write_tar
 from support.sandbox import Sandbox, form, project_of, sdist, wheel
 
 Fields = Mapping[str, Any]
@@ -93,6 +94,8 @@ REFUSED: dict[str, tuple[Callable[[Path], Fields], str]] = {
     "unknown": (_changed(name="UNKNOWN"), "'' is an invalid value for Name"),
     "version": (_changed(version="one"), "'one' is invalid for 'version'. See "),
     "local": (_changed(version="1+x"), "The use of local versions in '1+x' is not allowed."),
+    "newer": (_changed(metadata_version="2.6"), "'2.6' is not a valid metadata version. See"),
+    "dynamic": (_changed(dynamic=["dynamic"]), "Dynamic field 'dynamic' is not a valid dynamic"),
     "summary": (_changed(summary=LONG), "'summary' field must be 512 characters or less."),
     "summary-lines": (_changed(summary="a\nb"), "'summary' must be a single line. See "),
     "url-label": (_changed(project_urls=["x" * 33 + ", https://example.org"]), "'xxx"),
@@ -146,6 +149,7 @@ def test_fields_that_pass(shared: Sandbox, token: str, new: Path) -> None:
         summary="A widget",
         keywords="a,b",
         author_email="A <a@example.org>",
+        maintainer_email="A, B <b@example.org>, C",  # several are not looked at
         provides_dist=["a"],
         license_expression="MIT",
         classifiers=["Topic :: X"],
@@ -163,6 +167,7 @@ def _zip(folder: Path, name: str) -> Path:
     path = folder / f"{name}-1.0.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(f"{name}-1.0/PKG-INFO", folder.name)
+        archive.writestr(f"{name}-1.0/setup.py", "")
     return path
 
 
@@ -205,7 +210,7 @@ def _tar(
         path = folder / name.replace("{n}", project)
         # the types know each mode by itself only
         with tarfile.open(str(path), f"w:{mode}", format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]
-            for member in [f"{project}-1.0/PKG-INFO", *members]:
+            for member in [f"{project}-1.0/PKG-INFO", f"{project}-1.0/setup.py", *members]:
                 info = tarfile.TarInfo(member)
                 info.pax_headers = dict(pax or {})
                 archive.addfile(info)
@@ -252,6 +257,10 @@ INSIDES: dict[str, tuple[Callable[[Path, str], Path], str]] = {
     "cut": (_cut, "Invalid distribution file. None"),
     "no-dash": (_tar("{n}-.tar.gz", []), "Invalid source distribution filename: "),
     "other": (_tar("x-1.0.tar.gz", []), "Start filename for 'p"),
+    "alone": (
+        lambda d, n: write_tar(d / f"{n}-1.0.tar.gz", {f"{n}-1.0/PKG-INFO": ""}),
+        "Invalid distribution file. PKG-INFO not found at",
+    ),
     "half-tags": (_archive("{n}-1.0-py3.whl", []), "Invalid wheel filename"),
     "upper": (
         _archive("{n}-1.0-py3-none-any.WHL", []),
@@ -260,6 +269,59 @@ INSIDES: dict[str, tuple[Callable[[Path, str], Path], str]] = {
     "control": (_archive("\x7f{n}-1.0-py3-none-any.whl", []), "Cannot upload a file with non-pr"),
     "extension": (_archive("{n}-1.0.exe", []), "Invalid file extension: Use .tar.gz, .whl or"),
 }
+
+
+def _trailing(data: bytes) -> bytes:
+    return data + b"more"
+
+
+def _prepended(data: bytes) -> bytes:
+    return b"more" + data
+
+
+def _streamed(data: bytes) -> bytes:
+    return data[:6] + bytes([data[6] | 8]) + data[7:]
+
+
+def _other_name(data: bytes) -> bytes:
+    return data[:30] + b"x" + data[31:]
+
+
+def _other_size(data: bytes) -> bytes:
+    return data[:22] + bytes([data[22] ^ 1]) + data[23:]
+
+
+@pytest.mark.parametrize("change", [_trailing, _prepended, _streamed, _other_name, _other_size])
+def test_zips_that_are_read_in_two_ways(
+    shared: Sandbox, token: str, new: Path, change: Callable[[bytes], bytes]
+) -> None:
+    new.write_bytes(change(new.read_bytes()))
+    answer = shared.upload(token, new)
+    text = "Invalid distribution file. ZIP archive not accepted: "
+    assert (answer.status_code, answer.reason[: len(text)]) == (400, text)
+
+
+def test_a_zip_with_wide_sizes_and_a_comment(shared: Sandbox, token: str, new: Path) -> None:
+    with zipfile.ZipFile(new, "a") as archive:
+        archive.comment = b"made by hand"
+        with archive.open("big", "w", force_zip64=True) as member:
+            member.write(b"1" * 99)
+    assert shared.upload(token, new).status_code == 200
+
+
+def test_an_empty_line_in_the_record(shared: Sandbox, token: str, tmp_path: Path) -> None:
+    path = wheel(tmp_path, project_of(tmp_path), leave_out="RECORD")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(f"{path.name.removesuffix('-py3-none-any.whl')}.dist-info/RECORD", "\n")
+    assert shared.upload(token, path).status_code == 500
+
+
+def test_a_name_with_no_room_for_metadata(shared: Sandbox, token: str, tmp_path: Path) -> None:
+    name = project_of(tmp_path)
+    path = wheel(tmp_path, name, tag=f"cp311-{'x' * (247 - len(f'{name}-1.0-cp311--any.whl'))}-any")
+    assert len(path.name) == 247
+    answer = shared.upload(token, path)
+    assert answer.reason.startswith("Filename is too long")
 
 
 @pytest.mark.parametrize("rule", INSIDES)
@@ -315,6 +377,11 @@ def test_license_files(shared: Sandbox, token: str, tmp_path: Path) -> None:
     name = project_of(tmp_path)
     path = wheel(tmp_path, name, more={f"{name}-1.0.dist-info/licenses/LICENSE": "MIT"})
     assert shared.upload(token, path, form(path, license_file=["LICENSE"])).status_code == 200
+    members = {"T/PKG-INFO": tmp_path.name, "T/LICENSE": ""}
+    renamed = write_tar(tmp_path / f"{name}-1.0.tar.gz", members)
+    assert shared.upload(token, renamed, form(renamed, license_file=["L"])).status_code == 400
+    assert shared.upload(token, renamed, form(renamed, license_file=["LICENSE"])).status_code == 200
+    name = f"{name}x"
     source = sdist(tmp_path, name)
     answer = shared.upload(token, source, form(source, license_file=["LICENSE"]))
     assert answer.reason.endswith(f"file {source.name} at {name}-1.0/LICENSE")

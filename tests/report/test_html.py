@@ -261,5 +261,5 @@ def test_it_is_written_at_once(tmp_path: Path) -> None:
 
 
 def test_where_it_can_not_be_written(tmp_path: Path) -> None:
-    with pytest.raises(CannotWrite, match=r"The page can't be written"):
+    with pytest.raises(CannotWrite, match=r"the page can't be written"):
         html.write(sample_run.done(), LINKS, tmp_path)

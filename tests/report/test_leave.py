@@ -125,7 +125,7 @@ def test_standard_output_is_the_reports(job: Job) -> None:
 def test_one_place_that_fails_keeps_no_other_from_being_written(job: Job) -> None:
     (job.folder / "r.json").mkdir()
     done = on_github(job).run(*ALL, code=2)
-    assert "error cannot-write: The report can't be written" in done.stdout
+    assert "error cannot-write: the report can't be written" in done.stdout
     assert "::error title=cannot-write::" in done.stderr
     assert sorted(job.left()) == ["output", "r.html", "summary.md"]
 

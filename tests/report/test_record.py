@@ -197,7 +197,7 @@ def test_what_is_no_json_value_fails_loudly(value: object, name: str) -> None:
     # Path's concrete class depends on the system.
     name = type(value).__name__ if isinstance(value, Path) else name
     where = "findings[1].facts.server[0]"
-    assert caught.value.message == f"The report's {where} is no JSON value: {name}."
+    assert caught.value.message == f"the report's {where} is no JSON value: {name}"
     assert "hunter2" not in str(caught.value) + str(caught.value.facts)
 
 
@@ -249,7 +249,7 @@ def test_a_draft_is_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(CannotWrite) as caught:
         record.write(sample_run.done(), tmp_path / "report.json")
-    assert caught.value.message == "The report can't be written: No space left on device."
+    assert caught.value.message == "the report can't be written: No space left on device"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -141,6 +141,7 @@ def sdist(
         member = tarfile.TarInfo(f"{name}-{version}/{inside}")
         member.size = len(data)
         archive.addfile(member, io.BytesIO(data))
+        archive.addfile(tarfile.TarInfo(f"{name}-{version}/pyproject.toml"))
     return path
 
 

@@ -20,6 +20,8 @@ OTHERS = (
     "JENKINS_URL",
 )
 """Of CIs whose runners may be machines of Google's: a job there is not the machine's owner."""
+INVENTED = "100000000000000000001"
+"""The number of an account in a rehearsal, which nobody should register."""
 DEFAULT_ACCOUNT = re.compile(
     r"\d+-compute@developer\.gserviceaccount\.com|\d+@cloudbuild\.gserviceaccount\.com"
     r"|[^@]+@appspot\.gserviceaccount\.com"
@@ -101,7 +103,8 @@ class Google(Provider):
 
     def register(self, claims: Claims) -> Mapping[str, str]:
         """The fields of the index's form; ``sub`` outlives a deleted account's address."""
-        return {"Email": self._text(claims, "email"), "Subject": self._text(claims, "sub")}
+        email, subject = self._text(claims, "email"), self._text(claims, "sub")
+        return {"Email": email, "Subject": "" if subject == INVENTED else subject}
 
     def supports(self, _index: str) -> Support:
         """PyPI and TestPyPI mint and take attestations."""
@@ -146,11 +149,10 @@ class Google(Provider):
     def sample(self) -> Claims:
         """The account to impersonate; without one, an account named after the folder."""
         folder = re.sub(r"[^a-z0-9]+", "-", self.folder.resolve().name.lower()).strip("-")
-        subject = "100000000000000000001"
         return {
             "iss": self.issuer,
-            "sub": subject,
-            "azp": subject,
+            "sub": INVENTED,
+            "azp": INVENTED,
             "email": self._account(f"{folder or 'project'}@my-project.iam.gserviceaccount.com"),
             "email_verified": True,
         }

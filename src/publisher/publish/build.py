@@ -23,7 +23,7 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from publisher import git
 from publisher.errors import BuildFailed, CannotWrite, NothingToPublish
 from publisher.models import Finding
-from publisher.publish.archive import refused_platform
+from publisher.publish.filename import refused_platform
 from publisher.remarks import remark
 
 _TAIL = 30  # lines of output that an error shows
@@ -182,7 +182,7 @@ def _run(
         _stop(process)
     if code:
         raise BuildFailed(
-            "The project does not build",
+            "the project does not build",
             facts={"exit_code": code, "output": list(tail)},
             hint="`python -m build` in the project's folder shows the same failure.",
         )
@@ -235,7 +235,7 @@ def _complete(folder: Path) -> list[Path]:
     made = sorted(folder.iterdir(), key=lambda path: path.suffix) if folder.is_dir() else []
     if [path.suffix for path in made] != [".gz", ".whl"]:
         raise BuildFailed(
-            "The build ended well, but did not make one sdist and one wheel",
+            "the build ended well, but did not make one sdist and one wheel",
             facts={"made": [path.name for path in made]},
             hint="Build with your own commands and pass the folder of dists instead.",
         )
@@ -272,7 +272,7 @@ def _move(made: list[Path], into: Path) -> tuple[Path, ...]:
         return tuple(part.replace(into / path.name) for path, part in zip(made, parts, strict=True))
     except OSError as error:
         raise CannotWrite(
-            f"The dists can't be written to {into}: {error.strerror or error}",
+            f"the dists can't be written to {into}: {error.strerror or error}",
             facts={"folder": str(into)},
         ) from error
     finally:

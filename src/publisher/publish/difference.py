@@ -1,4 +1,7 @@
-"""Name what differs between two distributions of one name."""
+"""Name what differs between two distributions of one name.
+
+The other one comes from an index, that is, from anybody: it is unpacked within limits.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,12 @@ import zlib
 from pathlib import Path
 from typing import IO
 
+from publisher.publish.unpack import BLOCK, TooMuch, tarred, zipped
+
 SHOWN = 3
-BLOCK = 1 << 20
+UNPACKED = 1 << 30  # bytes of an archive that we compare; a few seconds
 UNREADABLE = (
-    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, TooMuch),
     *(RuntimeError, ValueError, EOFError, OSError),
 )
 Members = dict[str, tuple[int, str]]
@@ -40,19 +45,15 @@ def describe(ours: Path, theirs: Path) -> str:
 def members(archive: Path) -> Members:
     """Size and sha256 of each regular member by name, of a wheel (zip) or sdist (tar.gz)."""
     if archive.suffix == ".whl":
-        with zipfile.ZipFile(archive) as wheel:
-            return {
-                info.filename: (info.file_size, _digest(wheel.open(info)))
-                for info in wheel.infolist()
-                if not info.is_dir()
-            }
-    found: Members = {}
-    with tarfile.open(archive, "r|gz") as sdist:
-        for member in sdist:
-            content = sdist.extractfile(member) if member.isfile() else None
-            if content is not None:
-                found[member.name] = (member.size, _digest(content))
-    return found
+        with zipped(archive) as wheel:
+            files = [info for info in wheel.infolist() if not info.is_dir()]
+            if sum(info.file_size for info in files) > UNPACKED:
+                raise TooMuch(f"it unpacks to more than {UNPACKED} bytes")
+            return {info.filename: (info.file_size, _digest(wheel.open(info))) for info in files}
+    with tarred(archive, unpacked=UNPACKED, read=UNPACKED) as (_, found):
+        return {
+            member.name: (member.size, _digest(content)) for member, content in found if content
+        }
 
 
 def _digest(content: IO[bytes]) -> str:

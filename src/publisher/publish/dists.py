@@ -27,7 +27,7 @@ from publisher.errors import (
     TagMismatch,
 )
 from publisher.models import Dist, Finding
-from publisher.publish import archive, metadata
+from publisher.publish import archive, filename, metadata
 from publisher.remarks import remark
 
 _BUFFER = 1 << 20
@@ -62,7 +62,7 @@ def collect(paths: Sequence[Path | str], note: Note) -> tuple[Path, ...]:
         note(
             remark(
                 "foreign-file",
-                f"In {folder}, {count} not a distribution and not published",
+                f"in {folder}, {count} not a distribution and not published",
                 folder=str(folder),
                 files=sorted(names),
             )
@@ -70,7 +70,7 @@ def collect(paths: Sequence[Path | str], note: Note) -> tuple[Path, ...]:
     if not found:
         looked = [str(path) for path in paths]
         raise NothingToPublish(
-            f"There is no distribution in {', '.join(looked) or 'what was named: nothing was'}",
+            f"there is no distribution in {', '.join(looked) or 'what was named: nothing was'}",
             facts={"looked_in": looked, "ignored": sorted(itertools.chain(*foreign.values()))},
             hint="Build first, or name the folder with the .whl and .tar.gz files.",
         )
@@ -174,7 +174,7 @@ def read(path: Path, note: Note) -> Dist:
         InvalidMetadata: The index would refuse the metadata.
         MetadataMismatch: Name and metadata disagree.
     """
-    named = archive.parse(path.name)
+    named = filename.parse(path.name)
     try:
         size, digest = sha256(path)
     except OSError as error:
@@ -186,8 +186,8 @@ def read(path: Path, note: Note) -> Dist:
         note(
             remark(
                 "larger-than-default-limit",
-                f"The file is larger than {_LIMIT >> 20} MiB, PyPI's limit for a project that "
-                "has not asked for more.",
+                f"the file is larger than {_LIMIT >> 20} MiB, PyPI's limit for a project that "
+                "has not asked for more",
                 hint="Ask for a higher limit on the project's page before you publish.",
                 file=path.name,
             )
@@ -275,7 +275,7 @@ def _check_tag(tag: str, versions: dict[str, str]) -> None:
         they = ", ".join(f"{project} is {version}" for project, version in sorted(wrong.items()))
         says = f"says {told}" if told else "says no version"
         raise TagMismatch(
-            f"The tag {tag} {says}, but {they}",
+            f"the tag {tag} {says}, but {they}",
             facts={"tag": tag, "versions": wrong},
             hint="Tag the commit that has this version, or pass --tag none.",
         )

@@ -1,16 +1,15 @@
 """Core metadata: judged as the index will judge it, then written as its upload form.
 
-The judge is ``packaging``, as on the index; ``twine`` writes the form and renders descriptions.
+The judge is ``packaging``, as on the index; ``twine`` writes the form.
 ``PackageFile.from_filename`` would do both, but it opens the archive once more, reads a large
 sdist twice, takes any member called METADATA for the wheel's, and hashes the file two ways.
 """
 
 from __future__ import annotations
 
-import functools
-import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from email.utils import getaddresses, parseaddr
+from typing import TYPE_CHECKING, Any, cast
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -18,33 +17,35 @@ from packaging.version import InvalidVersion, Version
 
 from publisher.errors import InvalidMetadata, MetadataMismatch
 from publisher.models import Finding
-from publisher.publish.archive import Contents, Named
-from publisher.remarks import remark
+from publisher.publish import description
+from publisher.publish.archive import Contents
+from publisher.publish.filename import Named
 
 if TYPE_CHECKING:
     from packaging.metadata import RawMetadata
 
-_NEWEST = Version("2.5")  # the newest metadata version whose fields we know how to send
+_NEWEST = Version("2.5")  # that the index takes
 _SUMMARY_LIMIT, _LABEL_LIMIT = 512, 32  # warehouse/forklift/metadata.py
 _PRIVATE = "Private ::"
-_docutils = threading.Lock()  # docutils keeps roles and directives in module globals
 
 
 def judge(contents: Contents, named: Named, note: Callable[[Finding], None]) -> RawMetadata:
     """Read and validate core metadata, with the rules that the index adds to the specification.
+
+    Of classifiers only ``Private ::`` is refused: which others there are, only the index knows.
 
     Raises:
         InvalidMetadata: The facts list every problem.
         MetadataMismatch: It names another project or version than the file does.
     """
     raw, found = _parse(contents.metadata)
-    if newer := _newer(raw):
-        note(_unknown_version(named, newer))
-    found += _invalid(raw, newer=bool(newer))
-    found += [*_urls(raw), *_texts(raw), *_licenses(raw, contents, named)]
+    found += _invalid(raw)
+    for rule in (_newer, _dependencies, _urls, _addresses, _texts):
+        found += rule(raw)
+    found += _licenses(raw, contents, named)
     if found:
         raise InvalidMetadata(
-            f"The index would refuse the metadata of {named.filename}: {'; '.join(found)}",
+            f"the index would refuse the metadata of {named.filename}: {'; '.join(found)}",
             facts={"file": named.filename, "problems": found},
         )
     _compare(raw, named)
@@ -53,7 +54,10 @@ def judge(contents: Contents, named: Named, note: Callable[[Finding], None]) -> 
 
 
 def _parse(data: bytes) -> tuple[RawMetadata, list[str]]:
-    """Return the fields that were understood, and what is wrong with the others."""
+    """Return the fields as they are sent, and which can't be: malformed, or several for one.
+
+    Fields that the specification doesn't know are not sent, and no index misses them.
+    """
     from packaging.metadata import _EMAIL_TO_RAW_MAPPING, parse_email
 
     try:
@@ -64,8 +68,20 @@ def _parse(data: bytes) -> tuple[RawMetadata, list[str]]:
     if (version := _version(raw.get("metadata_version"))) and version < Version("2.4"):
         raw.pop("license_files", None)
         unparsed.pop("license-file", None)
-    bad = (name for name in unparsed if name in _EMAIL_TO_RAW_MAPPING or not _newer(raw))
-    return raw, [f"unrecognized or malformed field {name!r}" for name in sorted(bad)]
+    bad = sorted(name for name in unparsed if name in _EMAIL_TO_RAW_MAPPING)
+    return _known(raw), [f"malformed or repeated field {name!r}" for name in bad]
+
+
+def _known(raw: RawMetadata) -> RawMetadata:
+    """Leave out what the index passes over: empty fields, and UNKNOWN, which old tools write."""
+    return cast("RawMetadata", {name: value for name, value in raw.items() if _says(value)})
+
+
+def _says(value: Any) -> bool:
+    if isinstance(value, dict):
+        return True
+    texts = [value] if isinstance(value, str) else value
+    return texts != [""] and not (texts and texts[-1].strip() == "UNKNOWN")
 
 
 def _version(text: str | None) -> Version | None:
@@ -75,57 +91,95 @@ def _version(text: str | None) -> Version | None:
         return None
 
 
-def _newer(raw: RawMetadata) -> str | None:
-    text = raw.get("metadata_version")
-    version = _version(text)
-    return text if version and version > _NEWEST else None
-
-
-def _unknown_version(named: Named, version: str) -> Finding:
-    return remark(
-        "metadata-version-unknown",
-        f"Metadata version {version} is newer than {_NEWEST}, the newest we know. "
-        "Fields that are new in it are not sent, and the index may refuse it.",
-        hint="Update publisher, or have the build backend write an older metadata version.",
-        file=named.filename,
-    )
-
-
-def _invalid(raw: RawMetadata, *, newer: bool) -> list[str]:
-    from packaging.metadata import InvalidMetadata as Invalid
+def _invalid(raw: RawMetadata) -> list[str]:
+    """What packaging says, which is the index's first judge too."""
     from packaging.metadata import Metadata
 
     try:
         Metadata.from_raw(raw)
     except ExceptionGroup as group:
-        return sorted(
-            str(error)
-            for error in group.exceptions
-            if not (newer and isinstance(error, Invalid) and error.field == "metadata-version")
-        )
+        return sorted(map(str, group.exceptions))
     except RecursionError:
         return ["a field is nested too deep"]
     return []
 
 
+def _newer(raw: RawMetadata) -> Iterator[str]:
+    """The index learns a version later than packaging does."""
+    version = _version(raw.get("metadata_version"))
+    if version and version > _NEWEST:
+        yield f"metadata version {version} is newer than {_NEWEST}, the newest that the index takes"
+
+
+def _several(raw: RawMetadata, field: str) -> list[str]:
+    return cast("list[str]", raw.get(field, []))
+
+
+def _single(raw: RawMetadata, field: str) -> str:
+    return cast("str", raw.get(field, ""))
+
+
+def _dependencies(raw: RawMetadata) -> Iterator[str]:
+    """By name and version (PEP 508), never by URL. packaging looks at Requires-Dist only."""
+    for field in ("requires_dist", "provides_dist", "obsoletes_dist"):
+        for text in _several(raw, field):
+            try:
+                direct = Requirement(text).url
+            except (InvalidRequirement, RecursionError) as error:
+                if field != "requires_dist":
+                    yield f"{field.replace('_', '-')} is invalid: {text!r} ({_line(error)})"
+                continue
+            if direct is not None:
+                yield f"can't have a direct dependency: {text!r}"
+
+
+def _line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
 def _urls(raw: RawMetadata) -> Iterator[str]:
-    dependencies = (
-        *raw.get("requires_dist", ()),
-        *raw.get("provides_dist", ()),
-        *raw.get("obsoletes_dist", ()),
-    )
-    for text in dependencies:
-        try:
-            direct = Requirement(text).url
-        except (InvalidRequirement, RecursionError):
-            continue  # packaging has said so
-        if direct:
-            yield f"can't have a direct dependency: {text!r}"
+    for field in ("home_page", "download_url"):
+        url = _single(raw, field)
+        if url and not _is_url(url):
+            yield f"{field.replace('_', '-')} is no http(s) URL: {url!r}"
     for label, url in raw.get("project_urls", {}).items():
         if not label or not url:
             yield f"project-url needs a label and a URL: {label!r}, {url!r}"
         elif len(label) > _LABEL_LIMIT:
             yield f"project-url label {label!r} is longer than {_LABEL_LIMIT} characters"
+        elif not _is_url(url):
+            yield f"project-url {label!r} is no http(s) URL: {url!r}"
+
+
+def _is_url(text: str) -> bool:
+    """As warehouse/utils/http.py has it: a host may be missing."""
+    from rfc3986 import uri_reference  # type: ignore[import-untyped]  # has no types
+    from rfc3986.exceptions import RFC3986Exception  # type: ignore[import-untyped]  # as above
+    from rfc3986.validators import Validator  # type: ignore[import-untyped]  # as above
+
+    validator = Validator().allow_schemes("http", "https").require_presence_of("scheme")
+    validator.check_validity_of("scheme", "host", "port", "path", "query")
+    try:
+        validator.validate(uri_reference(text).normalize())
+    except (RFC3986Exception, ValueError):
+        return False
+    return True
+
+
+def _addresses(raw: RawMetadata) -> Iterator[str]:
+    """The index looks at the address where there is exactly one."""
+    from email_validator import EmailNotValidError, validate_email
+
+    for field in ("author_email", "maintainer_email"):
+        text = _single(raw, field)
+        _, address = parseaddr(text)
+        # several, or "[": the index's Python finds none then, older ones find the first
+        if not address or "[" in address or len(getaddresses([text])) > 1:
+            continue
+        try:
+            validate_email(address, check_deliverability=False)
+        except EmailNotValidError as error:
+            yield f"{field.replace('_', '-')}: {address!r} is no e-mail address: {error}"
 
 
 def _texts(raw: RawMetadata) -> Iterator[str]:
@@ -134,6 +188,8 @@ def _texts(raw: RawMetadata) -> Iterator[str]:
     for classifier in raw.get("classifiers", ()):
         if classifier.startswith(_PRIVATE):
             yield f"classifier {classifier!r} says not to publish it"
+    if "dynamic" in (name.lower() for name in raw.get("dynamic", ())):  # packaging lets it pass
+        yield "'dynamic' is not a valid dynamic field"
 
 
 def _licenses(raw: RawMetadata, contents: Contents, named: Named) -> Iterator[str]:
@@ -147,62 +203,30 @@ def _licenses(raw: RawMetadata, contents: Contents, named: Named) -> Iterator[st
 
 
 def _compare(raw: RawMetadata, named: Named) -> None:
-    name, version = raw["name"], raw["version"]
-    if canonicalize_name(name) == named.project and Version(version) == named.version:
+    name, version = raw["name"], Version(raw["version"])
+    # 1.0 and 1.0.0 are equal, but the index wants an sdist to have the very version in its name
+    same = version == named.version
+    spelt = named.kind == "wheel" or str(version) == str(named.version)
+    if canonicalize_name(name) == named.project and same and spelt:
         return
     raise MetadataMismatch(
         f"{named.filename} is the name of {named.project} {named.version}, "
-        f"but its metadata says {name} {version}",
-        facts={"file": named.filename, "name": name, "version": version},
+        f"but its metadata says {name} {raw['version']}",
+        facts={"file": named.filename, "name": name, "version": raw["version"]},
         hint="Don't rename distributions; build them again.",
     )
 
 
 def _render(raw: RawMetadata, named: Named, note: Callable[[Finding], None]) -> None:
-    text = raw.get("description", "")
-    content_type = raw.get("description_content_type")
-    if not text or text.rstrip() == "UNKNOWN":
-        note(_description("The description is missing: the project's page will be empty.", named))
-        return
-    if content_type is None:
-        why = "The description has no content type: the index reads it as reStructuredText."
-        note(_description(why, named))
-    with _docutils:
-        problems = _rendering(text, content_type or "text/x-rst")
-    if problems is not None:
+    text, content_type = raw.get("description", ""), raw.get("description_content_type")
+    description.remark_on(text, content_type, named.filename, note)
+    if text and (found := description.problems(text, content_type)):
         raise InvalidMetadata(
-            f"The index would refuse {named.filename}: the description failed to render as "
+            f"the index would refuse {named.filename}: the description failed to render as "
             f"{content_type or 'text/x-rst, the default'}",
-            facts={"file": named.filename, "problems": problems.splitlines()},
+            facts={"file": named.filename, "problems": found},
             hint="If it is Markdown, say so in [project] readme's content-type.",
         )
-
-
-def _description(why: str, named: Named) -> Finding:
-    return remark(
-        "description-check",
-        why,
-        hint="Set `readme` in [project] (with a content-type if it isn't .md or .rst).",
-        file=named.filename,
-    )
-
-
-@functools.lru_cache(maxsize=16)  # the wheels of a release share one description
-def _rendering(text: str, content_type: str) -> str | None:
-    """Render as ``twine check`` does; return what is wrong, or ``None`` if nothing is."""
-    from twine.commands.check import _RENDERERS, _parse_content_type, _WarningStream
-
-    kind, parameters = _parse_content_type(content_type)
-    renderer = _RENDERERS.get(kind, _RENDERERS[None])
-    if renderer is None:
-        return None
-    warnings = _WarningStream()
-    try:
-        if renderer.render(text, stream=warnings, **parameters) is not None:
-            return None
-    except Exception as error:  # noqa: BLE001 - docutils raises anything on odd input
-        return f"{type(error).__name__}: {error}"
-    return str(warnings)
 
 
 def form(raw: RawMetadata, named: Named, sha256: str) -> tuple[tuple[str, str], ...]:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from publisher.errors import AlreadyPublished, ReleaseConflict
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+from packaging.version import Version
+
+from publisher.errors import AlreadyPublished, ReleaseClosed, ReleaseConflict
 from publisher.http import Http, NetworkError
 from publisher.models import Dist, Listed, Plan, Planned
 from publisher.publish.difference import describe
 from publisher.publish.simple import listing, with_digest
 from publisher.world import Index
 
+OPEN_FOR = timedelta(days=14)  # the index closes a release then
 COMPARE_CAP = 512 << 20  # bytes of a conflicting file that we download to compare
 
 
@@ -20,11 +30,11 @@ def plan(http: Http, index: Index, dists: Iterable[Dist], *, skip_existing: bool
     """Compare every file with the index. Reads only; an index without a simple API has nothing.
 
     Raises:
-        ReleaseConflict: A name is taken by other content; says what differs.
+        ReleaseConflict, ReleaseClosed: As ``refuse``.
         AlreadyPublished: A file is there and ``skip_existing`` is false.
     """
     made = compare(http, index, tuple(dists))
-    refuse_conflicts(http, index, made)
+    refuse(http, index, made)
     there = [dist.filename for dist in made.of("identical")]
     if there and not skip_existing:
         raise AlreadyPublished(
@@ -35,13 +45,22 @@ def plan(http: Http, index: Index, dists: Iterable[Dist], *, skip_existing: bool
     return made
 
 
-def refuse_conflicts(http: Http, index: Index, made: Plan) -> None:
-    """Say what differs, if a name is taken.
+def refuse(http: Http, index: Index, made: Plan) -> None:
+    """Let nothing pass that the index would not take.
 
     Raises:
-        ReleaseConflict: One is.
+        ReleaseConflict: A name is taken by other content; says what differs.
+        ReleaseClosed: A release takes no further file.
     """
     planned = made.files
+    if closed := {p.dist.filename: p.why for p in planned if p.state == "refused"}:
+        name, why = next(iter(closed.items()))
+        raise ReleaseClosed(
+            f"{index.name} takes no {name} any more: {why}",
+            facts={"index": index.name, "files": closed},
+            hint="Nothing was signed or uploaded. Publish it as a new version, or publish only "
+            "what the release takes.",
+        )
     taken = [(p.dist, p.listed) for p in planned if p.state == "conflict" and p.listed]
     if taken:
         raise _conflict(http, index, taken)
@@ -60,7 +79,11 @@ def compare(http: Http, index: Index, dists: Sequence[Dist], projects: Iterable[
     planned = []
     for dist in dists:
         listed = (pages[dist.project] or {}).get(dist.filename)
-        planned.append(decide(dist, listed and with_digest(http, listed)))
+        found = decide(dist, listed and with_digest(http, listed))
+        times = {name: one.uploaded for name, one in (pages[dist.project] or {}).items()}
+        if found.state == "new" and index.known and (why := barred(dist, times, datetime.now(UTC))):
+            found = Planned(dist, "refused", why=why)
+        planned.append(found)
     return Plan(tuple(planned), tuple(name for name, page in pages.items() if page is None))
 
 
@@ -69,6 +92,37 @@ def decide(dist: Dist, listed: Listed | None) -> Planned:
     if listed is None:
         return Planned(dist, "new")
     return Planned(dist, "identical" if listed.sha256 == dist.sha256 else "conflict", listed)
+
+
+def barred(dist: Dist, listed: Mapping[str, datetime | None], now: datetime) -> str | None:
+    """Why a release takes no further file like this one; pure.
+
+    Args:
+        dist: A file that the index doesn't have.
+        listed: When each file of the project was uploaded, by name (PEP 700), if the index says so.
+        now: The present.
+    """
+    release = {
+        name: when for name, when in listed.items() if _version(name) == Version(dist.version)
+    }
+    sdists = sorted(name for name in release if not name.endswith(".whl"))
+    if dist.kind == "sdist" and sdists:
+        return f"the release has an sdist already, {sdists[0]}, and an index takes one"
+    first = min((when for when in release.values() if when), default=now)
+    if first < now - OPEN_FOR:
+        return (
+            f"the release was begun on {first:%Y-%m-%d}, and takes files for {OPEN_FOR.days} days"
+        )
+    return None
+
+
+def _version(filename: str) -> Version | None:
+    try:
+        if filename.endswith(".whl"):
+            return parse_wheel_filename(filename)[1]
+        return parse_sdist_filename(filename)[1]
+    except (InvalidSdistFilename, InvalidWheelFilename):
+        return None
 
 
 def _conflict(http: Http, index: Index, taken: list[tuple[Dist, Listed]]) -> ReleaseConflict:

@@ -63,7 +63,7 @@ REJECTIONS: Mapping[str, str] = {
     "File already exists": "The index has a file of this name with other content, or this content "
     "under another name. Nothing there can be replaced: publish a new version.",
     "This filename was previously used by a file that has since been deleted": "A name is used "
-    "once, also if its file was deleted. Publish a new version.",
+    "once, even if its file was deleted. Publish a new version.",
     "Uploading new files to releases older than {days} days is not allowed": "The release is "
     "closed: it takes new files for {days} days. Publish a new version.",
     "Only one sdist may be uploaded per release": "The release has an sdist already; 1.0 and 1.0.0 "
@@ -176,9 +176,9 @@ STATUSES: Mapping[str, str] = {
     "409": "The index has a file of this name already. Publish a new version.",
     "410": "There is no upload API at this URL any more. Correct the URL.",
     "413": "The file is larger than the server takes, or a proxy before it. Ask who runs it.",
-    "429": "The index had too many requests, also after some pauses. Run the same command again "
+    "429": "The index had too many requests, even after some pauses. Run the same command again "
     "later, with a lower --jobs.",
-    "5xx": "The index failed, also when asked again. See its status page, and run the same command "
+    "5xx": "The index failed, even when asked again. See its status page, and run the same command "
     "again later.",
 }
 """What a status means, with a text that nobody knows; several may begin with the same digit."""

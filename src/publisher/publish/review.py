@@ -41,6 +41,9 @@ class Examination(Preparation):
             InvalidValue: What is asked for can't be meant.
         """
         self.record.run.review = self.found
+        actor = self.provider.understudy()
+        self.found.played = actor is not self.provider
+        self.provider, self.record.run.provider = actor, actor.name
         self.aim()
         with self._tolerant(), self.record.step("identity", "finding out who this run is"):
             self._look_who()
@@ -70,12 +73,9 @@ class Examination(Preparation):
 
     def _look_who(self) -> None:
         """Who the job is, or would be: from its token, from given claims, or invented."""
-        actor = self.provider.understudy()
-        self.found.played = actor is not self.provider
         if self._here:
             self._probe()
             return
-        self.provider = actor
         claims = self.provider.claims or self.provider.persona().claims
         who = Identity(self.provider.name, self.provider.issuer, claims, {}, {})
         self.record.run.identity = who  # whoever has no publisher is judged all the same
@@ -176,7 +176,7 @@ class Examination(Preparation):
             made = plan.compare(self.http, index, files, projects)
         self.found.plan += [_outlook(index, planned) for planned in made.files]
         with self._tolerant():
-            plan.refuse_conflicts(self.http, index, made)
+            plan.refuse(self.http, index, made)
         target = self.target(index)
         if target.attestations == "off":
             what = f"no attestations for {index.name}: {target.why}"
@@ -244,4 +244,5 @@ class Examination(Preparation):
 
 def _outlook(index: Index, planned: Planned) -> Outlook:
     dist = planned.dist
-    return Outlook(index.name, dist.filename, dist.sha256, planned.state, WHY[planned.state])
+    why = planned.why or WHY[planned.state]
+    return Outlook(index.name, dist.filename, dist.sha256, planned.state, why)

@@ -6,6 +6,7 @@ import hashlib
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from html.parser import HTMLParser
 from urllib.parse import parse_qs, unquote, urldefrag, urljoin, urlsplit
 
@@ -116,4 +117,14 @@ def _files(page: Mapping[str, object], base: str) -> Iterable[Listed]:
             url=urljoin(base, str(file["url"])),
             sha256=str(digest).lower() if digest else None,
             provenance_url=urljoin(base, str(provenance)) if provenance else None,
+            uploaded=_time(file.get("upload-time")),
         )
+
+
+def _time(text: object) -> datetime | None:
+    """An upload-time (PEP 700), if it is one."""
+    try:
+        when = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return when if when.tzinfo else None

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import configparser
 import csv
+import posixpath
 import re
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+
+from publisher.rehearsal import framing
 
 METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 BOMB = 50
@@ -25,8 +28,13 @@ def problem(path: Path, filename: str) -> str | None:
         return _tar_problem(path)
     if not zipfile.is_zipfile(path):
         return "File is not a zipfile"
-    with zipfile.ZipFile(path) as archive:
-        return _zip_problem(archive, path.stat().st_size, filename)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            found = _zip_problem(archive, path.stat().st_size, filename)
+    except (zipfile.BadZipFile, NotImplementedError):
+        return "None"  # the index has nothing to say about it either
+    odd = None if found else framing.problem(path)
+    return f"ZIP archive not accepted: {odd}." if odd else found
 
 
 def _zip_problem(archive: zipfile.ZipFile, size: int, filename: str) -> str | None:
@@ -38,8 +46,10 @@ def _zip_problem(archive: zipfile.ZipFile, size: int, filename: str) -> str | No
         return "File does not use a supported compression type"
     names = [member.filename for member in members]
     inside = _sdist_problem(names) if filename.endswith(".zip") else _wheel_file(names, filename)
-    if inside is None and len(names) != len(set(names)):
-        return "ZIP archive not accepted: Duplicate filename in central directory."
+    if inside is None:
+        for member in members:  # what it scans and reads
+            if member.filename.lower().endswith((".py", ".pye", ".dist-info/WHEEL".lower())):
+                archive.read(member)
     return inside
 
 
@@ -64,13 +74,17 @@ def _tar_problem(path: Path) -> str | None:
 
 
 def _sdist_problem(names: Sequence[str]) -> str | None:
-    tops = {name.removeprefix("./").partition("/")[0] for name in names}
-    if len(tops) != 1:
+    top = _top(names)
+    if top in {"", ".", "/"}:
         return "Incorrect number of top-level directories in sdist"
-    (top,) = tops
     if f"{top}/PKG-INFO" not in names:
         return f"PKG-INFO not found at {top}/PKG-INFO"
     return None
+
+
+def _top(names: Sequence[str]) -> str:
+    """The folder that all members share, whatever it is called."""
+    return posixpath.commonpath(names) if names else ""
 
 
 def license_problem(path: Path, filename: str, license_files: Sequence[str]) -> str | None:
@@ -89,7 +103,8 @@ def _names(path: Path, filename: str) -> tuple[set[str], str]:
         with zipfile.ZipFile(path) as archive:
             return set(archive.namelist()), f"{_info(filename)}/licenses"
     with tarfile.open(path, "r:gz") as archive:
-        return set(archive.getnames()), filename.removesuffix(".tar.gz")
+        names = archive.getnames()
+    return set(names), _top(names)
 
 
 def wheel_problem(path: Path, filename: str) -> str | None:
@@ -120,6 +135,13 @@ def _info(filename: str) -> str:
     return "{}-{}.dist-info".format(*filename.split("-")[:2])
 
 
+def breaks_the_index(path: Path, filename: str) -> bool:
+    """An empty line in RECORD, on which the index stumbles."""
+    with zipfile.ZipFile(path) as archive:
+        text = archive.read(f"{_info(filename)}/RECORD").decode()
+    return not all(csv.reader(text.splitlines()))
+
+
 def _record(archive: zipfile.ZipFile, name: str) -> bool:
     """There is one; that it says something else than the archive only makes the index send mail."""
     try:
@@ -142,7 +164,7 @@ def _entry_points(archive: zipfile.ZipFile, name: str) -> bool:
         parser.read_string(archive.read(name).decode())
     except KeyError:
         return True
-    except (UnicodeError, configparser.Error):
+    except (UnicodeError, configparser.Error, AttributeError):  # the last one before Python 3.13
         return False
     sections = [kind for kind in ("console_scripts", "gui_scripts") if kind in parser]
     return all(ENTRY_POINT.fullmatch(entry) for kind in sections for entry in parser[kind])

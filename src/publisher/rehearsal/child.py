@@ -94,7 +94,7 @@ def _control_url(process: subprocess.Popen[bytes], folder: Path) -> str:
         process.kill()
         said = (folder / "child.log").read_text("utf-8", "replace")
         raise SandboxUnusable(
-            "The rehearsal did not start", facts={"output": said[-2000:] or line.decode("latin-1")}
+            "the rehearsal did not start", facts={"output": said[-2000:] or line.decode("latin-1")}
         ) from error
 
 

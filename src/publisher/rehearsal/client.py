@@ -99,14 +99,14 @@ def sandbox(
             process.wait()
         except KeyboardInterrupt:
             return 0
-        raise SandboxUnusable("The sandbox ended by itself", facts={"status": process.returncode})
+        raise SandboxUnusable("the sandbox ended by itself", facts={"status": process.returncode})
 
 
 def _look(url: str) -> dict[str, Any]:
     """The sandbox's description of itself, with nothing but loopback in it."""
     value = loopback.call("GET", url).json(url)
     if not isinstance(value, dict) or value.get("schema") != SCHEMA:
-        raise SandboxUnusable("This is no sandbox of ours", facts={"url": url, "expected": SCHEMA})
+        raise SandboxUnusable("this is no sandbox of ours", facts={"url": url, "expected": SCHEMA})
     loopback.check_all(value)
     return value
 
@@ -122,7 +122,7 @@ def _world(
     names = [index.name for index in indexes]
     if missing := [name for name in names if name not in known]:
         raise SandboxUnusable(
-            "The sandbox has no such index", facts={"missing": missing, "known": sorted(known)}
+            "the sandbox has no such index", facts={"missing": missing, "known": sorted(known)}
         )
     ca = None
     if sandbox["ca"]:
@@ -185,7 +185,7 @@ def _tokens(sandbox: Mapping[str, Any], persona: Persona) -> TokenSource:
         answer = loopback.call("GET", asked, ca=sandbox["ca"], headers=authorization)
         if answer.status != 200:
             raise TokenRequestFailed(
-                "The rehearsal's identity provider gave no token", facts={"status": answer.status}
+                "the rehearsal's identity provider gave no token", facts={"status": answer.status}
             )
         return Secret(answer.json(url)["value"])
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from publisher.rehearsal.publishers import KINDS
+from publisher.rehearsal.store import at
 
 if TYPE_CHECKING:
     from publisher.rehearsal.store import Project, Store
@@ -123,6 +124,8 @@ def _change_release(project: Project, version: str, wanted: Mapping[str, Any]) -
     release = project.make_release(version)
     if "age_days" in wanted:
         release.created = time.time() - wanted["age_days"] * DAY
+        for file in project.release(version):
+            project.files[file.filename] = replace(file, uploaded=at(release.created))
     release.yanked = wanted.get("yanked", release.yanked)
 
 

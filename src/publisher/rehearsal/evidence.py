@@ -112,7 +112,7 @@ def _plain(name: str) -> str:
         SandboxUnusable: It would not.
     """
     if name in {"", ".", ".."} or any(sign in name for sign in "/\\:\0"):
-        raise SandboxUnusable("The sandbox names a file that is none", facts={"name": name})
+        raise SandboxUnusable("the sandbox names a file that is none", facts={"name": name})
     return name
 
 
@@ -123,7 +123,7 @@ def _put(keep: Path, where: str, data: bytes) -> None:
         path.write_bytes(data)
     except OSError as error:
         raise CannotWrite(
-            f"The evidence can't be written: {error.strerror}",
+            f"the evidence can't be written: {error.strerror}",
             facts={"path": str(path)},
             hint="Name a folder of yours with --keep.",
         ) from error

@@ -18,6 +18,7 @@ from publisher.rehearsal.conditions import DAY
 from publisher.rehearsal.submission import RuleError, Upload
 
 OLDEST = 14
+LONGEST = 255  # of the file system that the index writes to
 EXTENSIONS = {"sdist": {".zip", ".tar.gz"}, "bdist_wheel": {".whl"}}
 EXTENSION = re.compile(r".+?(\.(?:tar\.gz|zip|whl))", re.IGNORECASE)
 PEP_527 = "See https://www.python.org/dev/peps/pep-0527"
@@ -182,6 +183,10 @@ def inside(upload: Upload) -> None:
     if text is not None:
         raise RuleError(400, text)
     if part.filename.endswith(".whl"):
+        if archives.breaks_the_index(part.path, part.filename):
+            raise RuleError(500)
+        if len(f"{part.filename}.metadata") > LONGEST:
+            raise RuleError(400, f"Filename is too long: '{part.filename}'")
         upload.core_metadata = archives.core_metadata(part.path, part.filename)
 
 

@@ -31,7 +31,7 @@ def check(url: str) -> None:
         local, parts = False, urlsplit("")
     if not local or parts.scheme not in {"http", "https"} or parts.username is not None:
         raise SandboxNotLoopback(
-            "A rehearsal only ever talks to this machine",
+            "a rehearsal only ever talks to this machine",
             facts={"url": url},
             hint="Name a sandbox by its loopback address, such as http://127.0.0.1:PORT.",
         )
@@ -78,7 +78,7 @@ class Answer:
             value = None
         if self.status != 200 or value is None:
             raise SandboxUnusable(
-                "The sandbox answers something else than its API says",
+                "the sandbox answers something else than its API says",
                 facts={
                     "url": url,
                     "status": self.status,
@@ -124,7 +124,7 @@ def call(
         return Answer(response.status, response.read())
     except (OSError, HTTPException) as error:
         raise SandboxUnusable(
-            "The sandbox does not answer", facts={"url": url, "reason": str(error)}
+            "the sandbox does not answer", facts={"url": url, "reason": str(error)}
         ) from error
     finally:
         connection.close()

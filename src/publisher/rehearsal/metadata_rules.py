@@ -22,6 +22,7 @@ FILE_TYPES = {"sdist", "bdist_wheel"}
 DIGESTS = ("md5_digest", "sha256_digest", "blake2_256_digest")
 SPECIFICATION = "https://packaging.python.org/specifications/core-metadata"
 LOCAL = "https://packaging.python.org/en/latest/specifications/version-specifiers/"
+NEWEST = (2, 5)
 FIRST = ("metadata-version", "name", "version")
 SINGLE = frozenset(
     {"metadata_version", "name", "version", "summary", "description", "home_page", "author"}
@@ -121,6 +122,18 @@ def _most_important(problems: list[tuple[str, str]]) -> RuleError:
     )
 
 
+def _metadata_version(upload: Upload) -> Problems:
+    """The index follows packaging after a while."""
+    version = upload.form.get("metadata_version")
+    if tuple(map(int, version.split("."))) > NEWEST:
+        yield "metadata-version", f"{version!r} is not a valid metadata version"
+
+
+def _dynamic(upload: Upload) -> Problems:
+    if "dynamic" in (upload.core.dynamic or []):
+        yield "dynamic", "Dynamic field 'dynamic' is not a valid dynamic field."
+
+
 def _version(upload: Upload) -> Problems:
     version = upload.core.version
     if version.local:
@@ -136,8 +149,10 @@ def _addresses(upload: Upload) -> Problems:
     from email_validator import EmailNotValidError, validate_email
 
     for field in ("author_email", "maintainer_email"):
-        _, address = email.utils.parseaddr(getattr(upload.core, field) or "")
-        if address:
+        text = getattr(upload.core, field) or ""
+        _, address = email.utils.parseaddr(text)
+        # newer Pythons find no address where there are several; this one may be older
+        if address and "[" not in address and len(email.utils.getaddresses([text])) == 1:
             try:
                 validate_email(address, check_deliverability=False)
             except EmailNotValidError as error:
@@ -196,4 +211,7 @@ def _license(upload: Upload) -> Problems:
         yield "license", f"{text}Only License-Expression should be present."
 
 
-PROBLEMS = (_version, _summary, _addresses, _classifiers, _urls, _dependencies, _license)
+PROBLEMS = (
+    *(_metadata_version, _version, _summary, _addresses, _classifiers, _urls, _dependencies),
+    *(_dynamic, _license),
+)

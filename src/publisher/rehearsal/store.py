@@ -37,8 +37,13 @@ class File:
     provenance: Mapping[str, Any] | None = None
     metadata: bytes | None = None
     uploaded: str = field(
-        default_factory=lambda: f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
+        default_factory=lambda: at(time.time()),
     )
+
+
+def at(seconds: float) -> str:
+    """A time as the simple API writes it (PEP 700)."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 @dataclass

@@ -46,5 +46,5 @@ def _writing(path: Path, what: str) -> Iterator[None]:
     try:
         yield
     except OSError as e:
-        message = f"The {what} can't be written: {e.strerror}."
+        message = f"the {what} can't be written: {e.strerror}"
         raise CannotWrite(message, facts={"path": str(path)}) from e

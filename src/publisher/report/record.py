@@ -169,4 +169,4 @@ def _plain(value: object, where: str) -> object:
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {key: _plain(item, f"{where}.{key}") for key, item in value.items()}
     name = type(value).__name__
-    raise InternalError(f"The report's {where} is no JSON value: {name}.", facts={"type": name})
+    raise InternalError(f"the report's {where} is no JSON value: {name}", facts={"type": name})
