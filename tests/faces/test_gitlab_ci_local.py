@@ -202,12 +202,19 @@ def test_a_password_comes_from_the_variable_that_is_named(
     assert sandbox.listing(project_name).status_code == 200
 
 
-def test_another_commit_than_the_one_that_was_named(made: Made, tmp_path: Path) -> None:
+def test_a_commit_that_is_not_there(made: Made) -> None:
     pipeline = made()
-    other = pipeline.code.commit[::-1]
-    done = pipeline.run(pipeline.template(ref=other))
+    done = pipeline.run(pipeline.template(ref=pipeline.code.commit[::-1]))
     assert done.returncode != 0
-    assert "bootstrap" not in done.stdout
+    assert "not our ref" in done.stdout
+    assert "publisher: commit" not in done.stdout
+
+
+def test_something_else_than_a_commit(made: Made) -> None:
+    pipeline = made()
+    done = pipeline.run(pipeline.template(ref=pipeline.code.tag_object))
+    assert done.returncode != 0
+    assert f"has something else for commit {pipeline.code.tag_object}" in done.stdout
     assert "publisher: commit" not in done.stdout
 
 

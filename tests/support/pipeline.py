@@ -38,7 +38,9 @@ class Code:
         git(folder, "add", "--all")
         git(folder, "commit", "--quiet", "--message", "-")
         git(folder, "tag", VERSION)
+        git(folder, "tag", "--annotate", "--message", "-", "annotated")
         self.url, self.commit = folder.as_uri(), git(folder, "rev-parse", "HEAD")
+        self.tag_object = git(folder, "rev-parse", "annotated")  # leads to that commit
 
 
 class Pipeline:
