@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from publisher.models import AttestationMode, Secret
-from publisher.rows import NO_FACE, Row, option, rows_of
+from publisher.rows import GITHUB_FACE, NO_FACE, Row, option, rows_of
 
 COMMANDS: Mapping[str, str] = {
     "publish": "build, attest and upload distributions; the default",
@@ -261,13 +261,19 @@ class Options:
         faces=NO_FACE,
     )
     report: Path | None = option(
-        None, "What you see", "write publisher.report/1 as JSON", metavar="FILE", commands=FILES
+        None,
+        "What you see",
+        "write publisher.report/1 as JSON",
+        metavar="FILE",
+        faces=GITHUB_FACE,  # GitLab's job always writes it, to a place that its artifacts name
+        commands=FILES,
     )
     html: Path | None = option(
         None,
         "What you see",
         "write a self-contained page of the release: timeline, files, how to verify it",
         metavar="FILE",
+        faces=GITHUB_FACE,
     )
     format: Literal["text", "json"] = option(
         "text",

@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 FACES = frozenset({"github", "gitlab"})
 NO_FACE: frozenset[str] = frozenset()
+GITHUB_FACE = frozenset({"github"})
 
 _KINDS: Mapping[object, Kind] = {
     bool: "bool",

@@ -20,7 +20,7 @@ from support.act import OURS, ROOT, load, uses
 
 ACTION = ROOT / "action.yml"
 SCRIPT = ROOT / "requirements" / "bootstrap.sh"
-EXAMPLES = sorted((ROOT / "examples").glob("*.yml"))
+EXAMPLES = sorted(set((ROOT / "examples").glob("*.yml")) - set((ROOT / "examples").glob("gitlab*")))
 ON_GITHUB = [path for path in EXAMPLES if path.name.startswith("github")]
 INCUMBENT = """
     user password repository-url packages-dir verify-metadata skip-existing verbose print-hash
