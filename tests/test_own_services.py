@@ -19,6 +19,7 @@ import requests
 from publisher import cli
 from publisher.rehearsal.child import child
 from publisher.report.record import schema
+from publisher.world import INDEXES
 from support.archives import make_wheel
 from support.sandbox import Sandbox
 
@@ -241,6 +242,18 @@ def test_a_password_attests_nothing(own: Own, wheel: Path, mode: str) -> None:
     report = json.loads((own.folder / "r.json").read_text())
     assert code == (2 if mode == "required" else 0)
     assert all(not file["attestations"] for file in report["files"])
+
+
+@pytest.mark.parametrize("name", ["pypi", "testpypi"])
+def test_the_upload_url_of_an_index_that_we_know(own: Own, wheel: Path, name: str) -> None:
+    """Other tools name TestPyPI by its URL, with a slash at the end or without."""
+    url = INDEXES[name]().upload_url.rstrip("/")
+    argv = ["--dry-run", "--repository-url", url, "--report", str(own.folder / "r.json")]
+    assert cli.run([*argv, str(wheel)], own.env) == 0
+    (index,) = json.loads((own.folder / "r.json").read_text())["indexes"]
+    assert (index["name"], index["attestations"]) == (name, "required")
+    report = own(wheel, "--repository-url", url, "--audience", "x", exit_code=2)
+    assert "are known" in report["findings"][0]["message"]
 
 
 def test_two_passwords(own: Own, wheel: Path) -> None:

@@ -62,8 +62,13 @@ def indexes(options: Options) -> tuple[Index, ...]:
     """
     _check(options)
     if options.repository_url:
-        found = [custom(options.repository_url, options.check_url, options.audience)]
-        if found[0].audience in RESERVED and not options.password and not options.password_file:
+        found = [_named(options.repository_url, options)]
+        if (
+            not found[0].known
+            and found[0].audience in RESERVED
+            and not options.password
+            and not options.password_file
+        ):
             raise InvalidValue(
                 f"tokens with the audience {found[0].audience!r} are for another service, which "
                 f"would take them from {found[0].name}",
@@ -76,6 +81,19 @@ def indexes(options: Options) -> tuple[Index, ...]:
     if not password:
         return tuple(found)
     return tuple(replace(index, account=Account(options.user, password)) for index in found)
+
+
+def _named(url: str, options: Options) -> Index:
+    """The index with that upload URL; other tools name TestPyPI by it."""
+    for known in (make() for make in INDEXES.values()):
+        if known.upload_url.rstrip("/") == url.rstrip("/"):
+            if options.check_url or options.audience:
+                raise InvalidValue(
+                    f"--repository-url names {known.name}, whose simple API and audience are known",
+                    hint="Leave --check-url and --audience out.",
+                )
+            return known
+    return custom(url, options.check_url, options.audience)
 
 
 def _check(options: Options) -> None:
