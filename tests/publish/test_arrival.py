@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -86,7 +87,7 @@ def inspect(http: Http, trusted: ClientTrustConfig, marks: Marks, notes: list[Fi
     ) -> Inspection:
         verifier = Verifier(trusted) if verified else None
         names = {one.filename for one in dists} if verified else set()
-        made = Inspection(http, index, names, GITHUB_PUBLISHER, verifier, marks, notes.append)
+        made = Inspection(http, index, names, GITHUB_PUBLISHER, verifier, 0.0, marks, notes.append)
         return replace(made, **changes)
 
     return make
@@ -379,6 +380,20 @@ def test_provenance_that_can_not_be_read(
     assert "was not verified" in note.message
     assert reason in str(note.facts["reason"])
     assert "/provenance" in note.hint
+
+
+def test_provenance_that_comes_late(
+    sandbox: Sandbox, http: Http, index: Index, publish: Publish, inspect: Inspect, marks: Marks,
+    notes: list[Finding], dists: list[Dist],
+) -> None:  # fmt: skip
+    """The list of files may be there before the provenance that it names."""
+    publish(dists)
+    seen = wait_for(http, index, dists, wait=60)
+    where = f"/integrity/{dists[0].project}/1.0/{dists[0].filename}/"
+    broken(sandbox, "pypi", method="GET", path=where, times=2, status=404)
+    inspect(index, dists, until=time.monotonic() + 60).look(dists, seen)
+    assert marks.of(dists[0].filename)["arrival"] == "verified"
+    assert notes == []
 
 
 def test_provenance_is_asked_for_as_such(

@@ -67,8 +67,9 @@ class Inspection:
     """Compares what an index lists with what was sent, and verifies its provenance.
 
     ``attested`` names the files that went up with an attestation in this run; ``publisher`` must
-    have published; ``verifier`` is ``None`` where no attestations are expected. ``mark`` is told
-    of each file's state, ``note`` what the user should know.
+    have published; ``verifier`` is ``None`` where no attestations are expected. A provenance that
+    is listed and not there yet is asked for again ``until`` then (monotonic seconds). ``mark`` is
+    told of each file's state, ``note`` what the user should know.
     """
 
     http: Http
@@ -76,6 +77,7 @@ class Inspection:
     attested: Collection[str]
     publisher: Mapping[str, str | None]
     verifier: Verifier | None
+    until: float
     mark: Mark
     note: Callable[[Finding], None]
 
@@ -129,13 +131,22 @@ class Inspection:
             return "unattested"
         return self._verify(dist, self.verifier) if self.verifier else "not-checked"
 
+    def _provenance(self, url: str) -> dict[str, object]:
+        pause = FIRST_PAUSE
+        while True:
+            answer = self.http.get(url, accept=INTEGRITY_JSON)
+            if answer.status == 200:
+                return answer.json_object()
+            left = self.until - time.monotonic()
+            if answer.status != 404 or left <= 0:
+                raise NetworkError(url, f"answered {answer.status}")
+            time.sleep(min(pause, left))
+            pause = min(pause * 2, LONGEST_PAUSE)
+
     def _verify(self, dist: Dist, verifier: Verifier) -> ArrivalState:
         url = self.index.provenance_url(dist.project, dist.version, dist.filename)
         try:
-            answer = self.http.get(url, accept=INTEGRITY_JSON)
-            if answer.status != 200:
-                raise NetworkError(url, f"answered {answer.status}")
-            body = answer.json_object()
+            body = self._provenance(url)
         except (NetworkError, ValueError) as error:
             why = f"the provenance of {dist.filename} could not be read and was not verified"
             self.note(

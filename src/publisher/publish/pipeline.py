@@ -87,6 +87,7 @@ class Release(Preparation):
         placed = self.record.run.placed[index.name]
         mode = self.target(index).attestations
         proofs = mode == "required" or (mode == "best-effort" and bool(attested))
+        until = time.monotonic() + self.options.wait
         with self.record.step("arrival", f"looking at {index.name} as a consumer would"):
             say = self.record.reporter.say
             seen = arrival.wait_for(
@@ -102,6 +103,7 @@ class Release(Preparation):
                 attested={n for n in attested if proofs and placed[n].status == "uploaded"},
                 publisher=who.publisher if who else {},
                 verifier=self.proofs.verifier if proofs else None,
+                until=until,
                 mark=self.record.marker(index.name),
                 note=self.record.note,
             ).look(found, seen)
