@@ -24,11 +24,13 @@ venv=$work/venv
 log=$work/log.txt
 
 main() {
+  trap 'exit 130' INT TERM # bash would go on after a child that ended well
   python=$(find_python "$fits") || python=
   if ! { install_by_uv || install_by_pip; } >"$log" 2>&1; then
     if [ -n "$python" ]; then not_installed; else no_python; fi
   fi
   export MSYS2_ENV_CONV_EXCL=PUBLISHER_ # for Git's bash on Windows: a password is no path
+  trap - INT TERM
   exec "$(venv_python)" -I -m publisher "$@" # in our place, so that a cancelled job reaches it
 }
 
@@ -83,7 +85,7 @@ runpy.run_module('pip', run_name='__main__')" install --disable-pip-version-chec
 # there: the hashes make any source safe. An index that one of them is told holds for both. uv
 # trusts the certificates of the system, as pip does, and keeps everything in our folder.
 keep_only_where_packages_come_from() {
-  for name in $(env | sed -n 's/^\(PIP_[A-Z0-9_]*\)=.*/\1/p; s/^\(UV_[A-Z0-9_]*\)=.*/\1/p'); do
+  for name in $(env | sed -n 's/^\([Pp][Ii][Pp]_[A-Za-z0-9_]*\)=.*/\1/p; s/^\([Uu][Vv]_[A-Za-z0-9_]*\)=.*/\1/p'); do
     case $name in
       *INDEX* | *FIND_LINKS | *CERT* | *PROXY | *HOST | *TIMEOUT | *RETRIES | *INSTALL_MIRROR) ;;
       *) unset "$name" ;;
@@ -120,7 +122,7 @@ found: $(found_pythons)
         with:
           python-version: \"3.13\"" >&2
   else
-    echo "  Give the job an image that has one, such as python:3.13-slim." >&2
+    echo "  Give the job an image that has one, such as python:3.13." >&2
   fi
   exit 2
 }
@@ -145,7 +147,7 @@ explain() {
   if [ "${GITHUB_ACTIONS:-}" = true ]; then echo "::error title=publisher::$1" >&2; fi
   echo "error: $1
   $2" >&2
-  tail -n 15 "$log" | sed 's/##\[/## [/g; s/^/  | /' >&2
+  tail -n 15 "$log" | tr -d '\000-\010\013-\037\177' | sed 's/##/# #/g; s/^/  | /' >&2
 }
 
 main "$@"

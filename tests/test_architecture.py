@@ -34,6 +34,7 @@ HELPERS = " ".join(
         "archive",
         "framing",
         "unpack",
+        "measure",
         "metadata",
         "description",
         "form",

@@ -138,5 +138,5 @@ def test_the_job_without_permission_is_told(
     env = {**clean_env, "GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "octo-org/widget"}
     assert cli.run(["--sandbox", sandbox.control, str(tmp_path)], env) == 0
     out = capsys.readouterr().out
-    assert "warning real-run-would-fail: " in out
+    assert "note no-permission-here: " in out
     assert "id-token: write" in out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,8 @@ def test_a_private_repository(doctor: Doctor) -> None:
 
 def test_on_a_laptop(doctor: Doctor, tmp_path: Path) -> None:
     project = make_project(tmp_path / "widget", "some-widget")
+    for argv in (["init", "-q"], ["remote", "add", "up", "https://github.com/octo-org/widget"]):
+        subprocess.run(["git", *argv], cwd=project, check=True)
     found = doctor(project)
     assert found["provider"]["invented"] is True
     assert found["provider"]["name"] == "github"
@@ -156,6 +159,13 @@ def test_on_a_laptop(doctor: Doctor, tmp_path: Path) -> None:
     assert "would-build" in codes(found)
     assert [form["project"] for form in found["forms"]] == ["some-widget"]
     assert not (project / "dist").exists()
+
+
+def test_values_that_are_made_up_are_not_shown(doctor: Doctor, tmp_path: Path) -> None:
+    """Somebody might register them, and trust a stranger's repository."""
+    found = doctor(make_project(tmp_path / "widget", "some-widget"))
+    assert found["forms"] == []
+    assert "repository-unknown" in codes(found)
 
 
 def test_nothing_to_publish_in_a_job(doctor: Doctor, sandbox: Sandbox) -> None:
@@ -288,7 +298,7 @@ def test_in_words(doctor: Doctor, sandbox: Sandbox, tmp_path: Path, project_name
     assert f"The trusted publisher to register on pypi for {project_name}:" in lines
     assert "  Workflow name:                release.yml" in lines
     assert "  Environment name:             (leave empty)" in lines
-    assert any(line.startswith("The index, asked for an upload token: yes") for line in lines)
+    assert any(line.startswith("The index, asked for an upload token") for line in lines)
     assert lines[-1].endswith("as far as can be seen from here.")
     assert "REHEARSAL" in out
 
@@ -297,7 +307,7 @@ def test_a_refusal_in_words(doctor: Doctor) -> None:
     claims = doctor.claims({**GITHUB, "event_name": "pull_request_target"})
     assert cli.run(["doctor", *claims], doctor.env) == 3
     out = doctor.capsys.readouterr().out
-    assert "The index, asked for an upload token: NO" in out
+    assert "is registered: NO" in out
     assert out.rstrip().endswith("Publishing would fail: 1 problem (event-not-supported).")
 
 

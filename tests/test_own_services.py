@@ -229,7 +229,7 @@ def test_a_file_that_holds_no_password(own: Own, wheel: Path, content: str) -> N
 
 @pytest.mark.parametrize("audience", ["pypi", "testpypi", "sigstore"])
 def test_nobody_gets_a_token_for_somebody_else(own: Own, wheel: Path, audience: str) -> None:
-    where = [*own.index()[:-2], "--audience", audience]
+    where = ["--repository-url", "https://index.example/legacy/", "--audience", audience]
     report = own(wheel, "--id-token-file", own.tokens(), *where, exit_code=2)
     assert "are for another service" in report["findings"][0]["message"]
 

@@ -189,7 +189,7 @@ def test_the_fields_are_not_told_twice(stage: Stage) -> None:
 def test_a_pull_request_of_a_fork(stage: Stage) -> None:
     stage.env |= {"GITHUB_EVENT_NAME": "pull_request"}
     stage.trusts(workflow="publish.yml")
-    assert "This run belongs to a pull request from a fork" in stage.mint_refused()["hint"]
+    assert "This run belongs to a pull request." in stage.mint_refused()["hint"]
 
 
 def test_a_merge_request_of_a_fork(stage: Stage) -> None:

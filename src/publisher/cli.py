@@ -20,10 +20,11 @@ from publisher.errors import (
     InternalError,
     Interrupted,
     InvalidValue,
+    MissingPermission,
     PublisherError,
     Stopped,
 )
-from publisher.models import Run
+from publisher.models import Finding, Run
 from publisher.options import Options
 from publisher.remarks import remark
 
@@ -190,18 +191,26 @@ def _cast(provider: Provider, console: Console, record: Run) -> Provider:
     """Say that this is a rehearsal, who plays whom, and what the real run would stumble over."""
     console.say("REHEARSAL: every service below runs on this machine; nothing will be published")
     actor = provider.understudy()
+    record.invented = not actor.knows_itself()
     if actor is not provider:
         console.say(f"no CI is around us, so we play a job of {actor.name}, with invented numbers")
         return actor
     try:
         if provider.claims is None and provider.detects(provider.env):
             provider.preflight()
+    except MissingPermission as error:  # a job that only rehearses is right to have none
+        what = f"{error.message}, and a rehearsal needs none; the job that publishes does"
+        _remark(record, console, remark("no-permission-here", what, hint=error.hint))
     except PublisherError as error:
         what = f"the real run would stop here: {error.message}"
-        finding = remark("real-run-would-fail", what, hint=error.hint, error=error.code)
-        record.findings.append(finding)
-        console.finding(finding)
+        found = remark("real-run-would-fail", what, hint=error.hint, error=error.code)
+        _remark(record, console, found)
     return provider
+
+
+def _remark(record: Run, console: Console, finding: Finding) -> None:
+    record.findings.append(finding)
+    console.finding(finding)
 
 
 def _recorder(

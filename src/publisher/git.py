@@ -94,9 +94,14 @@ def commit_time(folder: Path, *, env: Mapping[str, str]) -> int | None:
 def origin(folder: Path, *, env: Mapping[str, str]) -> str | None:
     """The URL of the remote ``origin`` as configured, without any user or password in it.
 
-    A CI's checkout often carries a job token there. ``url.*.insteadOf`` is not applied.
+    Without ``origin``, that of the only remote. A CI's checkout often carries a job token there.
+    ``url.*.insteadOf`` is not applied.
     """
     answer = run(folder, "config", "--local", "--get", "remote.origin.url", env=env)
+    if not answer:
+        others = run(folder, "config", "--local", "--get-regexp", r"^remote\..*\.url$", env=env)
+        lines = (others or "").splitlines()
+        answer = lines[0].partition(" ")[2] if len(lines) == 1 else None
     return _USERINFO.sub(r"\1", answer) if answer else None
 
 

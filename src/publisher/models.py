@@ -270,6 +270,7 @@ class Run:
     started: datetime
     command: str = "publish"
     public_log: bool = True
+    invented: bool = False
     finished: datetime | None = None
     exit_code: int = 0
     tag: str | None = None

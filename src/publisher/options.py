@@ -32,7 +32,7 @@ IDENTITY = ("publish", "doctor", "attest")
 """Commands that ask who this run is."""
 INDEX = ("publish", "doctor")
 """Commands that look at an index."""
-REHEARSED = ("publish", "doctor", "attest")
+REHEARSED = ("publish", "attest")
 """Commands that a rehearsal plays."""
 
 
@@ -74,7 +74,7 @@ class Options:
         None,
         "What",
         "release contract: sha256sum lines or publisher.contract/1; anything missing, extra "
-        "or different stops before anything is signed",
+        "or different stops before anything is signed, and nothing is built",
         decisive=True,
         metavar="FILE",
         commands=("publish", "doctor", "attest"),

@@ -241,7 +241,8 @@ def _leaves(project: Path, value: Path) -> bool:
         inside = (project / value).resolve().is_relative_to(project.resolve())
     except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL
         return True
-    return value.is_absolute() or ".." in value.parts or not inside
+    inner = {part.lower() for part in value.parts}
+    return value.is_absolute() or not inside or bool(inner & {"..", ".git"})
 
 
 def _read(row: Row, text: str) -> object:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from publisher.errors import InvalidValue
-from publisher.http import carries_secrets
+from publisher.http import carries_secrets, is_loopback
 from publisher.models import Account, Secret
 from publisher.options import Options
 from publisher.providers.base import Provider
@@ -64,7 +64,7 @@ def indexes(options: Options) -> tuple[Index, ...]:
     if options.repository_url:
         found = [_named(options.repository_url, options)]
         if (
-            not found[0].known
+            not (found[0].known or is_loopback(found[0].upload_url))
             and found[0].audience in RESERVED
             and not options.password
             and not options.password_file
@@ -80,6 +80,13 @@ def indexes(options: Options) -> tuple[Index, ...]:
     password = _password(options)
     if not password:
         return tuple(found)
+    shaped = options.user == "__token__" and password.reveal().startswith("pypi-")
+    if not shaped and any(index.known for index in found):
+        raise InvalidValue(
+            f"{found[0].name} takes API tokens only, which begin with pypi-, of the user __token__",
+            hint="Leave --user out, and give an API token; or register a trusted publisher and "
+            "give none: `publisher doctor` shows how.",
+        )
     return tuple(replace(index, account=Account(options.user, password)) for index in found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.machinery
 import json
 import os
 import re
@@ -190,14 +191,10 @@ def test_run_isolated_we_build_isolated(
 
 @pytest.mark.parametrize("uv", [True, False])
 def test_installer(uv: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def command(path: Path) -> list[str]:
-        return module._command(tmp_path, tmp_path, {"PATH": str(path)})
-
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    if uv:
-        (tmp_path / "uv").write_text("#!/bin/sh\n", encoding="utf-8")
-        (tmp_path / "uv").chmod(0o755)
-    assert ("uv" if uv else "pip") in command(tmp_path)
+    """Only uv of our own environment: the one in PATH is anybody's."""
+    found = importlib.machinery.ModuleSpec("uv", None, origin="/site-packages/uv") if uv else None
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: found)
+    assert ("uv" if uv else "pip") in module._command(tmp_path, tmp_path)
 
 
 def test_a_failing_backend(project: Project, tmp_path: Path, env: dict[str, str]) -> None:

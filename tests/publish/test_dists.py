@@ -13,7 +13,8 @@ import pytest
 from publisher import errors
 from publisher.models import Dist, Finding
 from publisher.publish import dists
-from publisher.publish.dists import check, collect, read, read_all, sha256
+from publisher.publish.dists import check, collect, read, read_all
+from publisher.publish.measure import sha256
 from support.archives import make_sdist, make_wheel
 
 WHEEL, SDIST = "widget-1.0-py3-none-any.whl", "widget-1.0.tar.gz"
@@ -170,7 +171,7 @@ def test_hashing_a_gigabyte_takes_no_memory(tmp_path: Path) -> None:
     script = f"""
         import resource
         from pathlib import Path
-        from publisher.publish.dists import sha256
+        from publisher.publish.measure import sha256
         peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         before = peak()
         size, digest = sha256(Path({str(big)!r}))

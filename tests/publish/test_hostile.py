@@ -395,7 +395,7 @@ def test_a_description_that_breaks_the_renderer(tmp_path: Path) -> None:
 def test_a_renderer_that_dies(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(description, "_CHILD", "raise SystemExit('no docutils here')")
     assert description.problems("*Never* rendered before", None) == [
-        "rendering ends with status 1, saying no docutils here"
+        "rendering it fails (status 1); is it very large?"
     ]
 
 

@@ -214,9 +214,16 @@ class Provider(ABC):
     def sample(self) -> Claims:
         """Claims from the job's plain variables; outside a job from the git checkout."""
 
+    def knows_itself(self) -> bool:
+        """Whether the project's name is known, and not made up for a rehearsal."""
+        return self.claims is not None or self.detects(self.env) or any(self._remote())
+
+    def _remote(self) -> tuple[str, str]:
+        return git.remote(self.folder, env=self.env)
+
     def _checkout(self, forge: str, owner: str) -> str:
         """The project's path at ``forge``, or one of ``owner`` named after its folder."""
-        host, path = git.remote(self.folder, env=self.env)
+        host, path = self._remote()
         if host == forge and (forge != "github.com" or path.count("/") == 1):
             return path
         folder = re.sub(r"[^A-Za-z0-9._-]+", "-", self.folder.resolve().name)

@@ -38,7 +38,8 @@ Give the job that publishes the permission to ask for ID tokens:
 
 In a reusable workflow the calling job needs it too."""
 FORK = """\
-This run belongs to a pull request from a fork; GitHub gives such runs no ID token.
+This run belongs to a pull request. GitHub gives runs for forks no ID token, and nobody should
+publish from one.
 Publish from a tag or a release instead:
 
     on:

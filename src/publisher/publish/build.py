@@ -127,7 +127,7 @@ def build(
     child = _environment(source, env)
     with tempfile.TemporaryDirectory(prefix="publisher-build-", ignore_cleanup_errors=True) as temp:
         folder = Path(temp, "dist")
-        _run(_command(source, folder, child), Path(temp), child, on_line)
+        _run(_command(source, folder), Path(temp), child, on_line)
         return _move(_portable(_complete(folder), note), into)
 
 
@@ -140,7 +140,7 @@ def _environment(source: Path, env: Mapping[str, str]) -> dict[str, str]:
     return child
 
 
-def _command(source: Path, folder: Path, env: Mapping[str, str]) -> list[str]:
+def _command(source: Path, folder: Path) -> list[str]:
     """``python -m build``, found where we were found, never in the project's folder.
 
     -P keeps the current folder off the path: projects have a ``build/`` or a ``build.py``. When
@@ -148,7 +148,7 @@ def _command(source: Path, folder: Path, env: Mapping[str, str]) -> list[str]:
     ``build`` sets PYTHONPATH to nothing for the backend.
     """
     module = importlib.util.find_spec("uv")
-    uv = (module and module.origin) or shutil.which("uv", path=env.get("PATH", os.defpath))
+    uv = module and module.origin  # of our own environment, never the one in PATH
     return [
         sys.executable,
         "-I" if sys.flags.isolated else "-P",

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -238,42 +239,57 @@ def _releases(value: dict[str, object]) -> Iterator[tuple[str, str]]:
 
 
 def check(expected: Expected, dists: Sequence[Dist]) -> None:
-    """Check that the files are those of the contract: none missing, extra or different.
+    """Check that the files are those of the contract, and release what it says; else raise."""
+    check_bytes(expected, {dist.filename: (dist.size, dist.sha256) for dist in dists})
+    releases = frozenset((dist.project, dist.version) for dist in dists)
+    if expected.releases not in {None, releases}:
+        named = ", ".join(sorted(f"{p} {v}" for p, v in expected.releases or ()))
+        _break(expected, [f"it says that they release {named or 'nothing'}"])
+
+
+def check_bytes(expected: Expected, there: Mapping[str, tuple[int, str]]) -> None:
+    """Check files by size and SHA-256: none missing, extra or different. None is opened.
 
     Raises:
-        ContractBroken: They are not; the message and the facts name every one.
+        ContractBroken: As ``check``.
     """
-    there = {dist.filename: dist for dist in dists}
     missing = sorted(set(expected.files) - set(there))
     extra = sorted(set(there) - set(expected.files))
     different = {
-        name: f"{dist.size} bytes, sha256 {dist.sha256}; the contract says {_says(wanted)}"
-        for name, dist in sorted(there.items())
-        if (wanted := expected.files.get(name)) and not _fits(wanted, dist)
+        name: f"{size} bytes, sha256 {digest}; the contract says {_says(wanted)}"
+        for name, (size, digest) in sorted(there.items())
+        if (wanted := expected.files.get(name)) and not _fits(wanted, size, digest)
     }
     problems = [f"{name} is missing" for name in missing]
     problems += [f"{name} is not in the contract" for name in extra]
     problems += [f"{name} differs: {how}" for name, how in different.items()]
-    releases = {(dist.project, dist.version) for dist in dists}
-    if not problems and expected.releases not in {None, frozenset(releases)}:
-        named = ", ".join(sorted(f"{p} {v}" for p, v in expected.releases or ()))
-        problems.append(f"it says that they release {named or 'nothing'}")
     if problems:
-        raise ContractBroken(
-            f"the files are not those of {expected.source}: {'; '.join(problems)}",
-            facts={
-                "contract": str(expected.source),
-                "missing": missing,
-                "extra": extra,
-                "different": different,
-            },
-            hint="Nothing was signed or uploaded. Publish the very files that the contract was "
-            "written for; if they were built anew on purpose, write it anew.",
-        )
+        _break(expected, problems, missing=missing, extra=extra, different=different)
 
 
-def _fits(wanted: ExpectedFile, dist: Dist) -> bool:
-    return wanted.sha256 == dist.sha256 and wanted.size in {None, dist.size}
+def _break(
+    expected: Expected,
+    problems: Sequence[str],
+    *,
+    missing: Sequence[str] = (),
+    extra: Sequence[str] = (),
+    different: Mapping[str, str] | None = None,
+) -> NoReturn:
+    raise ContractBroken(
+        f"the files are not those of {expected.source}: {'; '.join(problems)}",
+        facts={
+            "contract": str(expected.source),
+            "missing": list(missing),
+            "extra": list(extra),
+            "different": dict(different or {}),
+        },
+        hint="Nothing was signed or uploaded. Publish the very files that the contract was "
+        "written for; if they were built anew on purpose, write it anew.",
+    )
+
+
+def _fits(wanted: ExpectedFile, size: int, sha256: str) -> bool:
+    return wanted.sha256 == sha256 and wanted.size in {None, size}
 
 
 def _says(wanted: ExpectedFile) -> str:

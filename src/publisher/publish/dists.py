@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 import filecmp
 import glob
-import hashlib
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from packaging.utils import canonicalize_name, parse_sdist_filename
 from packaging.version import Version
 
 from publisher.errors import (
-    BrokenArchive,
     DuplicateDist,
     MixedVersions,
     NotDistribution,
@@ -28,9 +26,9 @@ from publisher.errors import (
 )
 from publisher.models import Dist, Finding
 from publisher.publish import archive, filename, metadata
+from publisher.publish.measure import Measured, measure
 from publisher.remarks import remark
 
-_BUFFER = 1 << 20
 _WORKERS = 8
 _LIMIT = 100 << 20  # PyPI's default; a project can ask for more
 _COMPANIONS = (".attestation", ".asc", ".sig", ".sigstore", ".sigstore.json", ".gitignore")
@@ -154,18 +152,7 @@ def _once(found: Iterable[Path]) -> tuple[Path, ...]:
     return tuple(by_name[name] for name in sorted(by_name))
 
 
-def sha256(path: Path) -> tuple[int, str]:
-    """Return a file's size in bytes and its SHA-256 in hex, in one pass and 1 MiB of memory."""
-    digest, size = hashlib.sha256(), 0
-    block = memoryview(bytearray(_BUFFER))
-    with path.open("rb", buffering=0) as file:
-        while count := file.readinto(block):
-            digest.update(block[:count])
-            size += count
-    return size, digest.hexdigest()
-
-
-def read(path: Path, note: Note) -> Dist:
+def read(path: Path, note: Note, measured: Measured | None = None) -> Dist:
     """Read one distribution: its name, digest, archive and core metadata.
 
     Raises:
@@ -175,12 +162,7 @@ def read(path: Path, note: Note) -> Dist:
         MetadataMismatch: Name and metadata disagree.
     """
     named = filename.parse(path.name)
-    try:
-        size, digest = sha256(path)
-    except OSError as error:
-        raise BrokenArchive(
-            f"{path} can't be read: {error.strerror or error}", facts={"file": path.name}
-        ) from error
+    size, digest = measured or measure([path])[path]
     raw = metadata.judge(archive.contents(path, named), named, note)
     if size > _LIMIT:
         note(
@@ -197,14 +179,21 @@ def read(path: Path, note: Note) -> Dist:
     return Dist(path, named.project, version, named.kind, size, digest, form)
 
 
-def read_all(paths: Sequence[Path], note: Note) -> tuple[Dist, ...]:
+def read_all(
+    paths: Sequence[Path], note: Note, trust: Callable[[Mapping[str, Measured]], None] | None = None
+) -> tuple[Dist, ...]:
     """Read several files at once. Remarks come in the files' order, equal ones as one.
+
+    ``trust`` is asked with each file's measure by name, before any of them is opened; it raises.
 
     Raises:
         DistError: The first file's error; its fact ``also`` has the other files' messages.
     """
-    with ThreadPoolExecutor(_WORKERS) as pool:  # hashing and unpacking release the GIL
-        results = list(pool.map(_try_read, paths))
+    measured = measure(paths)
+    if trust:
+        trust({path.name: found for path, found in measured.items()})
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        results = list(pool.map(lambda path: _try_read(path, measured[path]), paths))
     for finding in _merged(finding for _, findings in results for finding in findings):
         note(finding)
     failed = [result for result, _ in results if isinstance(result, PublisherError)]
@@ -216,10 +205,10 @@ def read_all(paths: Sequence[Path], note: Note) -> tuple[Dist, ...]:
     return tuple(result for result, _ in results if isinstance(result, Dist))
 
 
-def _try_read(path: Path) -> tuple[Dist | PublisherError, list[Finding]]:
+def _try_read(path: Path, measured: Measured) -> tuple[Dist | PublisherError, list[Finding]]:
     findings: list[Finding] = []
     try:
-        return read(path, findings.append), findings
+        return read(path, findings.append, measured), findings
     except PublisherError as error:
         return error, findings
 

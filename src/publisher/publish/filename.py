@@ -24,6 +24,8 @@ _TOO_LONG = 246  # the index stores a wheel's METADATA as its name + ".metadata"
 
 # What warehouse/forklift/legacy.py takes, _valid_platform_tag(): where it lists macOS releases,
 # any from 26 on passes here, because Apple adds one each year (from 15 it went to 26).
+# What a shell or a runner could take for more than a name stays out of outputs and logs.
+_CHARACTERS = re.compile(r"[A-Za-z0-9._!+-]+")
 _PLATFORM = re.compile(
     r"any|win32|win_(amd64|arm64|ia64)|linux_armv[67]l"
     r"|manylinux1_(x86_64|i686)|manylinux2010_(x86_64|i686)"
@@ -59,8 +61,8 @@ def parse(filename: str) -> Named:
     Raises:
         RefusedName: The index would refuse the name, the version or the platform.
     """
-    if not (filename.isascii() and filename.isprintable()):
-        raise _refused(filename, "has characters outside printable ASCII")
+    if not _CHARACTERS.fullmatch(filename):
+        raise _refused(filename, "has characters that no name of a distribution needs")
     if filename.endswith(".whl"):
         if len(filename) > _TOO_LONG:
             raise _refused(filename, f"is longer than {_TOO_LONG} characters")
@@ -81,7 +83,9 @@ def parse(filename: str) -> Named:
         raise _refused(
             filename,
             f"has a local version, +{named.version.local}",
-            hint="Local versions (PEP 440) are for builds that are not published.",
+            hint="Local versions (PEP 440) are for builds that are not published. If the version "
+            "comes from git: fetch all tags, and with setuptools-scm set local_scheme to "
+            "no-local-version.",
         )
     return named
 

@@ -29,6 +29,7 @@ from publisher.publish import (
     refusals,
     sources,
 )
+from publisher.publish.measure import Measured
 from publisher.publish.proofs import Proofs
 from publisher.publish.recorder import Recorder
 from publisher.remarks import remark
@@ -187,8 +188,16 @@ class Preparation(ABC):
 
         Raises:
             PathNotFound, NothingToPublish: They name nothing.
+            InvalidValue: It is to be built, and not to be built.
         """
         options = self.options
+        if options.expect and options.build == "always":
+            raise InvalidValue(
+                "--expect names finished files, and --build always makes others",
+                hint="Leave one of them out.",
+            )
+        if options.expect and mode is None:
+            mode = "never"  # what another job has built is to be published, and nothing else
         return sources.decide(options.paths, options.packages_dir, mode or options.build)
 
     def read_dists(self, planned: Sequence[sources.Source]) -> tuple[Dist, ...]:
@@ -210,7 +219,7 @@ class Preparation(ABC):
                     what = "distributions of another project or version are left alone"
                     self.record.note(remark("other-dists", what, files=list(source.left)))
             files = dists.collect(found, self.record.note)
-            read = dists.read_all(files, self.record.note)
+            read = dists.read_all(files, self.record.note, self._trust)
             self.record.run.dists = read
             self.record.run.tag = self._tag()
             dists.check(read, tag=self.record.run.tag)
@@ -219,6 +228,11 @@ class Preparation(ABC):
             releases = sorted({f"{dist.project} {dist.version}" for dist in read})
             self.record.reporter.say(f"{', '.join(releases)}: {count(len(read))}")
         return read
+
+    def _trust(self, files: Mapping[str, Measured]) -> None:
+        """Bytes that are not the contract's are not even looked into."""
+        if self._expected:
+            contract.check_bytes(self._expected, files)
 
     def _tag(self) -> str | None:
         if self.options.tag == "auto":

@@ -45,6 +45,7 @@ class Examination(Preparation):
         actor = self.provider.understudy()
         self.found.played = actor is not self.provider
         self.provider, self.record.run.provider = actor, actor.name
+        self.record.run.invented = not actor.knows_itself()
         self.aim()
         with self._tolerant(), self.record.step("identity", "finding out who this run is"):
             self._look_who()
@@ -111,8 +112,9 @@ class Examination(Preparation):
     def _judge_both(self, who: Identity) -> None:
         minted = self.provider.mint_verdict(who.claims)
         attested = self.provider.attest_verdict(who.claims, public=self.world.public_log)
-        self.found.mint = Opinion(minted.accepted, minted.code, minted.why)
-        self.found.attest = Opinion(attested.accepted, attested.code, attested.why)
+        if any(index.account is None for index in self.world.indexes):
+            self.found.mint = Opinion(minted.accepted, minted.code, minted.why)
+            self.found.attest = Opinion(attested.accepted, attested.code, attested.why)
         minting = [index for index in self.world.indexes if index.known and not index.account]
         attesting = self._attesting
         if minting and not minted.accepted:
@@ -196,6 +198,9 @@ class Examination(Preparation):
             return
         if who is None or not who.register:
             return
+        if self.record.run.invented and not self._here:
+            self._tell_unknown(index)
+            return
         with self._asking(index):
             exchange.confirm_audience(self.http, index, who)
         for project in projects:
@@ -204,6 +209,12 @@ class Examination(Preparation):
             self._show_form(index, who, None, new=True)
         if self.options.auth:
             self._try_token(index, who, made.new_projects, known=known)
+
+    def _tell_unknown(self, index: Index) -> None:
+        """Values that are made up are not shown: somebody might register them."""
+        what = f"what to register on {index.name} is not known: no git remote names the repository"
+        hint = "Run this in the project's checkout, with a remote, or give --provider-claims."
+        self.record.note(remark("repository-unknown", what, hint=hint))
 
     @contextmanager
     def _asking(self, index: Index) -> Iterator[None]:

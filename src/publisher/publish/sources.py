@@ -89,9 +89,10 @@ def _decide(folder: Path, path: str, packages_dir: Path, build: BuildMode) -> So
         return Source(None, match, f"{why} (--build always builds)", left)
     if build == "never":
         raise NothingToPublish(
-            f"--build never, and {there} holds no distribution of {name or folder} {version or ''}",
+            f"nothing is to be built, and {there} holds no distribution of {name or folder} "
+            f"{version or ''}".rstrip(),
             facts={"folder": str(there), "holds": list(left)},
-            hint="Build first, or leave --build never out.",
+            hint="Build first, or leave out --build never, or --expect, which both say so.",
         )
     return Source(folder, (), f"{there} holds no distribution of it yet")
 

@@ -56,12 +56,13 @@ def lines(run: Run) -> Iterator[Line]:
     if run.identity:
         yield "", ""
         verb = "Would be" if review.played else "This is"
+        verb = "Judged as an invented" if review.played and run.invented else verb
         who = flat(run.identity.label) or "an unknown publisher"
         yield f"{verb} {who}, identified by {flat(run.identity.issuer)}.", "bold"
-        if review.played:
+        if review.played and not run.invented:
             yield "No CI is around: check the names below, which are taken from the checkout.", ""
     yield from _forms(review)
-    yield from _said("The index, asked for an upload token", review.mint)
+    yield from _said("The index, asked for an upload token once that is registered", review.mint)
     yield from _said("Sigstore and the index, of an attestation", review.attest)
     if review.plan:
         yield "", ""

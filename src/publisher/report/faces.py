@@ -48,6 +48,6 @@ class Nobody:
 
 def for_env(env: Mapping[str, str]) -> Face:
     """The face for the CI around this process."""
-    if env.get("GITLAB_CI") == "true":
-        return GitLab()
-    return GitHub(env) if env.get("GITHUB_ACTIONS") == "true" else Nobody()
+    if env.get("GITHUB_ACTIONS") == "true":
+        return GitHub(env)
+    return GitLab() if env.get("GITLAB_CI") == "true" else Nobody()

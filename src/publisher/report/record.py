@@ -11,6 +11,7 @@ from typing import Any
 
 from publisher.errors import InternalError
 from publisher.models import Attested, Dist, Finding, Identity, Run
+from publisher.outlook import Review
 from publisher.report import doctor, files
 from publisher.report.summary import placed, releases
 
@@ -26,7 +27,8 @@ def as_report(run: Run) -> dict[str, Any]:
     Raises:
         InternalError: Something in it is no JSON value, a ``Secret`` above all.
     """
-    report = doctor.as_value(run, run.review) if run.review else _published(run)
+    reviewed = run.review or run.command == "doctor"
+    report = doctor.as_value(run, run.review or Review()) if reviewed else _published(run)
     report["findings"] = [_finding(finding) for finding in run.findings]
     return {key: _plain(value, key) for key, value in report.items()}
 

@@ -133,8 +133,11 @@ def next_steps(run: Run) -> Iterator[str]:
     ):
         yield AGAIN
     elif run.rehearsal and not run.exit_code and run.identity and run.targets:
-        fields = "; ".join(f"{k}: {flat(v or '(empty)')}" for k, v in run.identity.register.items())
         where = " and ".join(target.name for target in run.targets)
+        if run.invented:
+            yield f"`publisher doctor` in a checkout with a remote shows what {where} must know."
+            return
+        fields = "; ".join(f"{k}: {flat(v or '(empty)')}" for k, v in run.identity.register.items())
         yield f"To publish for real, register this trusted publisher on {where}: {fields}."
         yield "Then run the same without rehearsing, as a step of that CI job."
     if late and not run.exit_code:

@@ -1,0 +1,44 @@
+"""Size and digest of files, each read once and not looked into."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from publisher.errors import BrokenArchive
+
+Measured = tuple[int, str]
+"""Size in bytes and SHA-256 in lowercase hex."""
+WORKERS = 8
+
+
+def sha256(path: Path) -> Measured:
+    """Return a file's size in bytes and its SHA-256 in hex, in one pass and 1 MiB of memory."""
+    digest, size = hashlib.sha256(), 0
+    block = memoryview(bytearray(1 << 20))
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(block):
+            digest.update(block[:count])
+            size += count
+    return size, digest.hexdigest()
+
+
+def measure(paths: Sequence[Path]) -> dict[Path, Measured]:
+    """Size in bytes and SHA-256 of every file, and nothing of what is in it.
+
+    Raises:
+        BrokenArchive: One can't be read.
+    """
+    with ThreadPoolExecutor(WORKERS) as pool:  # hashing releases the GIL
+        return dict(zip(paths, pool.map(_measure, paths), strict=True))
+
+
+def _measure(path: Path) -> Measured:
+    try:
+        return sha256(path)
+    except OSError as error:
+        raise BrokenArchive(
+            f"{path} can't be read: {error.strerror or error}", facts={"file": path.name}
+        ) from error
