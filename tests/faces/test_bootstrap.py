@@ -178,7 +178,7 @@ def test_no_index(bootstrap: Bootstrap) -> None:
     ("env", "says"),
     [
         ({"GITHUB_ACTIONS": "true"}, "      - uses: actions/setup-python@v6\n"),
-        ({}, "Give the job an image that has one, such as python:3.13-slim."),
+        ({}, "Give the job an image that has one, such as python:3.13."),
     ],
 )
 def test_no_python(env: dict[str, str], says: str, bootstrap: Bootstrap, tmp_path: Path) -> None:
