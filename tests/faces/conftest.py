@@ -15,11 +15,22 @@ from support.mirror import Mirror, mirror_of
 BESIDE = Path(sys.executable).parent
 
 
+# Whole jobs, each of which installs everything anew: one of each face runs every time.
+RUNNERS = {"test_act.py", "test_cloud_build.py", "test_gitlab_ci_local.py"}
+SMOKE = {
+    "test_the_simple_example_rehearsed",
+    "test_as_the_builds_own_account",
+    "test_a_rehearsal_with_all_that_it_leaves",
+}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Every test here is about a face."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker("faces")
+            if item.path.name in RUNNERS and item.name.partition("[")[0] not in SMOKE:
+                item.add_marker("slow")
 
 
 @pytest.fixture(scope="session")
