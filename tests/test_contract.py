@@ -14,7 +14,8 @@ from packaging.requirements import Requirement
 
 import publisher
 from publisher import errors, models
-from publisher.options import COMMANDS, rows
+from publisher.commands import COMMANDS
+from publisher.options import rows
 from publisher.remarks import NOTES
 from publisher.report import record
 from publisher.usage import help_text

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import pytest
 
+from publisher.commands import COMMANDS
 from publisher.errors import (
     InvalidOption,
     InvalidValue,
@@ -18,7 +19,7 @@ from publisher.errors import (
     UsageError,
 )
 from publisher.models import Secret
-from publisher.options import COMMANDS, Options, rows
+from publisher.options import Options, rows
 from publisher.rows import FACES, option, rows_of
 from publisher.settings import foreign_settings, resolve
 from publisher.usage import help_text

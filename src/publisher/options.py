@@ -9,31 +9,14 @@ reads them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from publisher.commands import EVERYWHERE, FILES, IDENTITY, INDEX, REHEARSED
 from publisher.models import AttestationMode, Secret
 from publisher.rows import GITHUB_FACE, NO_FACE, Row, option, rows_of
-
-COMMANDS: Mapping[str, str] = {
-    "publish": "build, attest and upload distributions; the default",
-    "doctor": "say what would be published, as whom, and what would be refused; sends nothing",
-    "build": "build distributions and write their release contract",
-    "attest": "sign distributions, and put each attestation beside its file",
-    "sandbox": "serve a rehearsal world on this machine, for other tools' tests",
-}
-EVERYWHERE = tuple(COMMANDS)
-FILES = ("publish", "doctor", "build", "attest")
-"""Commands about distributions."""
-IDENTITY = ("publish", "doctor", "attest")
-"""Commands that ask who this run is."""
-INDEX = ("publish", "doctor")
-"""Commands that look at an index."""
-REHEARSED = ("publish", "attest")
-"""Commands that a rehearsal plays."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +41,7 @@ class Options:
         commands=REHEARSED,
     )
     packages_dir: Path = option(
-        Path("dist"),
-        "What",
-        "where dists are found or built",
-        metavar="DIR",
-        commands=FILES,
+        Path("dist"), "What", "where dists are found or built", metavar="DIR", commands=FILES
     )
     build: Literal["auto", "always", "never"] = option(
         "auto",
@@ -92,7 +71,6 @@ class Options:
         "Where and as whom",
         "the index, pypi if none is named; repeatable: signed once, uploaded in order, the "
         "same bytes",
-        decisive=True,
         choices=("pypi", "testpypi"),
         repeatable=True,
         commands=(*INDEX, "sandbox"),
@@ -101,7 +79,6 @@ class Options:
         None,
         "Where and as whom",
         "the upload URL of any other index",
-        decisive=True,
         metavar="URL",
         commands=INDEX,
     )
@@ -109,7 +86,6 @@ class Options:
         None,
         "Where and as whom",
         "the simple API of that index; without it, what is there already is not known",
-        decisive=True,
         metavar="URL",
         commands=INDEX,
     )
@@ -118,25 +94,22 @@ class Options:
         "Where and as whom",
         "what the ID tokens for that index are for, which must be what it asks for; by default "
         "its host",
-        decisive=True,
         commands=INDEX,
     )
     user: str = option(
         "__token__",
         "Where and as whom",
         "who uploads to an index without trusted publishing",
-        decisive=True,
         metavar="NAME",
         commands=INDEX,
     )
     password: Secret | None = option(
-        None, "Where and as whom", "the user's password or API token", decisive=True, commands=INDEX
+        None, "Where and as whom", "the user's password or API token", commands=INDEX
     )
     password_file: Path | None = option(
         None,
         "Where and as whom",
         "a file that holds it; attestations are off then, since it proves no origin",
-        decisive=True,
         metavar="FILE",
         commands=INDEX,
     )
@@ -145,7 +118,6 @@ class Options:
         "Where and as whom",
         "true and false mean required and off; default: required where index and provider "
         "support it, else off, and a finding says why",
-        decisive=True,
         aliases={"true": "required", "false": "off"},
         commands=INDEX,
     )
@@ -153,7 +125,6 @@ class Options:
         None,
         "Where and as whom",
         "the identity provider, instead of the one that is detected",
-        decisive=True,
         metavar="NAME",
         commands=IDENTITY,
     )
@@ -161,7 +132,6 @@ class Options:
         None,
         "Where and as whom",
         "ID tokens of any identity provider: JSON, a token by its audience",
-        decisive=True,
         metavar="FILE",
         commands=IDENTITY,
     )
@@ -169,7 +139,6 @@ class Options:
         None,
         "Where and as whom",
         "a Sigstore of your own: its ClientTrustConfig as JSON",
-        decisive=True,
         metavar="FILE",
         commands=IDENTITY,
     )
@@ -180,13 +149,11 @@ class Options:
         metavar="FILE",
         faces=NO_FACE,
         commands=IDENTITY,
-        decisive=True,
     )
     allow: tuple[str, ...] = option(
         (),
         "Where and as whom",
         "accept one named finding; repeatable",
-        decisive=True,
         choices=("private-repo-in-public-log",),
         metavar="CODE",
         repeatable=True,

@@ -12,6 +12,8 @@ from publisher.models import Secret
 Kind = Literal["bool", "choice", "path", "integer", "seconds", "text", "secret"]
 Group = Literal["What", "Where and as whom", "How", "The world", "What you see"]
 """The titles of the help, in their order."""
+WHERE: Group = "Where and as whom"
+"""All of this group decides what is trusted."""
 
 T = TypeVar("T")
 
@@ -104,8 +106,10 @@ def option(default: T, group: Group, help: str, **columns: Any) -> T:  # noqa: A
         default: The option's value if nobody gives one.
         group: The title of the help that it stands under.
         help: What it does, in a few words.
-        columns: The other columns of ``Row``.
+        columns: The other columns of ``Row``; an option of ``WHERE`` is decisive unless it says
+            otherwise.
     """
+    columns.setdefault("decisive", group == WHERE)
     return field(default=default, metadata={"row": Row(group, help, **columns)})
 
 

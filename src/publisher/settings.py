@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from publisher.commands import COMMANDS
 from publisher.errors import (
     InvalidOption,
     InvalidValue,
@@ -20,7 +21,7 @@ from publisher.errors import (
 )
 from publisher.incumbent import REPLACED
 from publisher.models import Secret
-from publisher.options import COMMANDS, Options, rows
+from publisher.options import Options, rows
 from publisher.rows import Row
 from publisher.usage import Parser
 

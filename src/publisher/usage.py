@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from textwrap import fill
 from typing import Any, NoReturn, get_args
 
+from publisher.commands import COMMANDS
 from publisher.errors import InvalidOption
-from publisher.options import COMMANDS, rows
+from publisher.options import rows
 from publisher.rows import Group, Row
 
 WIDTH = 80

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ import pytest
 
 pytest.importorskip("ruamel.yaml")
 
-from publisher.options import COMMANDS, rows
 from support.act import OURS, ROOT, Act, load, with_inputs, without_hosts
 from support.archives import make_wheel
 from support.mirror import Mirror
@@ -50,7 +48,6 @@ def arrived(log: str) -> set[str]:
 # The examples
 
 
-@pytest.mark.skipif("build" not in COMMANDS, reason="there is no command build yet")
 def test_the_example_of_two_jobs(act: Act) -> None:
     make_project(act.project)
     done = act.run(example("github.yml"))
@@ -98,9 +95,6 @@ def test_the_example_of_many_wheels(act: Act) -> None:
     assert PASSED in done.stdout
 
 
-@pytest.mark.skipif(
-    "repository-url" not in {row.name for row in rows()}, reason="no repository-url yet"
-)
 def test_the_example_of_forgejo(act: Act) -> None:
     make_project(act.project)
     done = act.run(without_hosts(example("forgejo.yml")), FORGEJO_ACTIONS="true")
@@ -132,7 +126,6 @@ def test_called_twice_and_nested(act: Act, sandbox: Sandbox, project_name: str) 
     assert said == [{"uploaded"}, {"already-there"}, {"already-there"}]
 
 
-@pytest.mark.skipif(not find_spec("publisher.report.github"), reason="nothing writes outputs yet")
 def test_the_outputs_reach_later_steps(act: Act, sandbox: Sandbox, project_name: str) -> None:
     wheel = make_wheel(act.project, project_name)
     show = {

@@ -15,7 +15,8 @@ pytest.importorskip("ruamel.yaml")
 from ruamel.yaml import YAML
 
 import publisher
-from publisher.options import COMMANDS, rows
+from publisher.commands import COMMANDS
+from publisher.options import rows
 from support import gitlab
 from support.act import load
 from support.faces import ROOT

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from publisher.commands import COMMANDS
 from publisher.incumbent import REPLACED
-from publisher.options import COMMANDS, rows
+from publisher.options import rows
 from publisher.rows import Row
 
 ROOT = Path(__file__).parents[2]

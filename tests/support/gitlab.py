@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from publisher.options import COMMANDS, rows
+from publisher.commands import COMMANDS
+from publisher.options import rows
 from publisher.rows import Row
 from support.faces import ROOT
 

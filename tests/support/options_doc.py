@@ -9,7 +9,8 @@ import sys
 from collections.abc import Iterator
 from typing import get_args
 
-from publisher.options import EVERYWHERE, FILES, rows
+from publisher.commands import EVERYWHERE, FILES
+from publisher.options import rows
 from publisher.rows import Group, Row
 
 HEAD = """\

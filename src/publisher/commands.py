@@ -1,0 +1,22 @@
+"""The commands, and the groups of them that share options. A leaf."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+COMMANDS: Mapping[str, str] = {
+    "publish": "build, attest and upload distributions; the default",
+    "doctor": "say what would be published, as whom, and what would be refused; sends nothing",
+    "build": "build distributions and write their release contract",
+    "attest": "sign distributions, and put each attestation beside its file",
+    "sandbox": "serve a rehearsal world on this machine, for other tools' tests",
+}
+EVERYWHERE = tuple(COMMANDS)
+FILES = ("publish", "doctor", "build", "attest")
+"""Commands about distributions."""
+IDENTITY = ("publish", "doctor", "attest")
+"""Commands that ask who this run is."""
+INDEX = ("publish", "doctor")
+"""Commands that look at an index."""
+REHEARSED = ("publish", "attest")
+"""Commands that a rehearsal plays."""
