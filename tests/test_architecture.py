@@ -38,6 +38,7 @@ HELPERS = " ".join(
         "metadata",
         "description",
         "form",
+        "pace",
         "simple",
         "difference",
         "recorder",

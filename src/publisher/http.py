@@ -24,11 +24,13 @@ from publisher.models import Account, Secret, UploadToken
 from publisher.transport import (
     BLOCK,
     LOST,
+    TRIES,
     Adapter,
     Login,
     Patience,
     Session,
     explain,
+    is_distrust,
     login_of,
     no_login,
 )
@@ -39,11 +41,14 @@ ANSWER_CAP = 64 << 20  # the largest project listings are some ten MB
 
 
 class NetworkError(Exception):
-    """No usable answer: ``url`` and a ``reason`` for people. Steps say what that means."""
+    """No usable answer: ``url`` and a ``reason`` for people. Steps say what that means.
 
-    def __init__(self, url: str, reason: str) -> None:
+    ``passing`` says whether the same request may get one another time.
+    """
+
+    def __init__(self, url: str, reason: str, *, passing: bool = False) -> None:
         super().__init__(f"{reason} ({url})")
-        self.url, self.reason = url, reason
+        self.url, self.reason, self.passing = url, reason, passing
 
 
 @dataclass(frozen=True)
@@ -143,16 +148,19 @@ def _is_public(url: str) -> bool:
 
 
 class Body(Protocol):
-    """A body that is read in blocks; for a retry ``requests`` also calls ``tell`` and ``seek``."""
+    """A body that is read in blocks."""
 
     content_type: str
 
     def __len__(self) -> int: ...
-    def __iter__(self) -> Iterator[bytes]: ...
+    def __iter__(self) -> Iterator[bytes | memoryview]: ...
 
 
 class Http:
-    """The requests of one run. Thread-safe: each thread has its own sessions.
+    """The requests of one run. Thread-safe.
+
+    Each thread has its own sessions, over connections that all of them share: a step goes on with
+    those of the step before it.
 
     Args:
         ca: A PEM file with the TLS roots of a rehearsal; ``None`` for the system's.
@@ -166,10 +174,13 @@ class Http:
         notice: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.requests = 0
-        self._ca, self._notice = ca, notice
+        self._ca, self.notice = ca, notice
         self._lock = threading.Lock()
         self._local = threading.local()
-        self._sessions: list[requests.Session] = []
+        self._patient, self._once = (
+            Adapter(Patience.of(self._retried, tries=tries), self._count) for tries in (TRIES, 0)
+        )
+        self._once.share(self._patient)
 
     def session(self, url: str, *, retry: bool = True) -> requests.Session:
         """This thread's session for ``url``; this machine is never asked through a proxy.
@@ -182,12 +193,9 @@ class Http:
         if session is None:
             session = self._make_session(retry, direct)
             setattr(self._local, name, session)
-            with self._lock:
-                self._sessions.append(session)
         return session
 
     def _make_session(self, retry: bool, direct: bool) -> requests.Session:
-        patience = Patience.of(self._retried, tries=4 if retry else 0)
         session = Session()
         session.trust_env = not direct
         session.auth = no_login
@@ -195,7 +203,7 @@ class Http:
         if self._ca:
             session.verify = str(self._ca)
         for scheme in ("https://", "http://"):
-            session.mount(scheme, Adapter(patience, self._count))
+            session.mount(scheme, self._patient if retry else self._once)
         return session
 
     def _count(self) -> None:
@@ -204,12 +212,11 @@ class Http:
 
     def _retried(self, what: str) -> None:
         self._count()
-        self._notice(what)
+        self.notice(what)
 
     def close(self) -> None:
-        """Close every connection of every thread."""
-        for session in self._sessions:
-            session.close()
+        """Close every connection."""
+        self._patient.close()
 
     def get(
         self, url: str, *, accept: str = "application/json", account: Account | None = None
@@ -230,10 +237,11 @@ class Http:
         return answer.without(*payload.values())
 
     def post_stream(self, url: str, body: Body, token: UploadToken) -> Answer:
-        """POST a body with Basic authentication; retried, so it must be idempotent."""
+        """POST a body with Basic authentication, once."""
         headers = {"Accept": "application/json", "Content-Type": body.content_type}
         login = Login(token.secret, token.user)
-        answer = self._ask("POST", url, secret=True, data=body, headers=headers, auth=login)
+        more: dict[str, Any] = {"data": body, "headers": headers, "auth": login}
+        answer = self._ask("POST", url, retry=False, secret=True, **more)
         return answer.without(token.secret, user=token.user)
 
     def download(
@@ -280,7 +288,7 @@ class Http:
                 **options,
             )
         except LOST as error:
-            raise NetworkError(url, explain(error)) from error
+            raise NetworkError(url, explain(error), passing=not is_distrust(error)) from error
 
 
 def _blocks(response: requests.Response, url: str, cap: int) -> Iterator[bytes]:
@@ -295,4 +303,4 @@ def _blocks(response: requests.Response, url: str, cap: int) -> Iterator[bytes]:
                 raise NetworkError(url, f"the answer is larger than {cap} bytes")
             yield block
     except LOST as error:
-        raise NetworkError(url, explain(error)) from error
+        raise NetworkError(url, explain(error), passing=True) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import ssl
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -21,8 +22,12 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT = READ_TIMEOUT = 60.0  # seconds; urllib3 sends the body under the first one
 BLOCK = 1 << 20
+CONNECTIONS = 32  # kept open to each host; as many as there are requests in flight
+TRIES = 4  # further ones, after the first
 BACKOFF = 0.5  # seconds before the second retry, doubled for each further one
 PASSING = frozenset({429, 500, 502, 503, 504})
+LONGEST = 20.0  # seconds between two tries, if the server asks for no other pause
+ASKED = 60.0  # seconds that a server can have us wait
 LOST = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 """Everything that means: there was no usable answer."""
 
@@ -72,8 +77,8 @@ class Patience(Retry):
             status_forcelist=PASSING if tries else (),
             backoff_factor=BACKOFF,
             backoff_jitter=BACKOFF,
-            backoff_max=20,
-            retry_after_max=60,
+            backoff_max=LONGEST,
+            retry_after_max=int(ASKED),
             respect_retry_after_header=tries > 0,
             raise_on_status=False,
         )
@@ -106,11 +111,30 @@ class Patience(Retry):
 
     def get_retry_after(self, response: urllib3.BaseHTTPResponse) -> float | None:
         """The pause that the server asks for; one that makes no sense is none."""
+        return self.asked(response.headers.get("Retry-After"))
+
+    def asked(self, header: str | None) -> float | None:
+        """The pause of a Retry-After header (RFC 9110), in seconds."""
+        if header is None:
+            return None
         try:
-            pause = super().get_retry_after(response)
+            seconds = float(self.parse_retry_after(header))
+            return seconds if seconds > 0 else 0.0
         except (urllib3.exceptions.HTTPError, ValueError, OverflowError):
             return None
-        return None if pause is None else max(0.0, pause)
+
+
+def pause(tries: int, header: str | None = None) -> float:
+    """Seconds until a request is sent again that failed so many times, as ``Patience`` has it.
+
+    Args:
+        tries: How often it failed, from 1.
+        header: The Retry-After of the last answer, if there was one.
+    """
+    asked = Patience().asked(header)
+    if asked is not None:
+        return min(asked, ASKED)
+    return min(LONGEST, BACKOFF * (2 ** (tries - 1) + random.random()))  # noqa: S311 - no secret
 
 
 def _chain(error: BaseException) -> Iterator[object]:
@@ -132,7 +156,11 @@ class Adapter(HTTPAdapter):
 
     def __init__(self, retries: Retry, count: Callable[[], None]) -> None:
         self._count = count
-        super().__init__(max_retries=retries, pool_connections=8, pool_maxsize=8)
+        super().__init__(max_retries=retries, pool_connections=8, pool_maxsize=CONNECTIONS)
+
+    def share(self, other: Adapter) -> None:
+        """Send over the connections of ``other``; its patience stays its own."""
+        self.poolmanager, self.proxy_manager = other.poolmanager, other.proxy_manager
 
     def init_poolmanager(
         self, connections: int, maxsize: int, block: bool = False, **pool: Any

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from email import policy
 from email.parser import BytesParser
@@ -315,16 +316,19 @@ def test_a_refused_first_file_ends_it(
 
 
 @pytest.mark.parametrize("after", [True, False])
-def test_a_reset_is_tried_again(
+def test_a_lost_answer(
     sandbox: Sandbox, world: World, sending: Sending, marks: Marks, token: UploadToken,
     notices: list[str], tmp_path: Path, after: bool,
 ) -> None:  # fmt: skip
-    """Also when the file had arrived: the same bytes again are no conflict."""
+    """Nothing that has arrived is sent again; the index is asked."""
     wheel = dist(make_wheel(tmp_path, f"reset-{after}".lower()))
-    broken(sandbox, "pypi", path=LEGACY, times=2, kind="reset", after=after)
+    before = len(asked(sandbox, "pypi"))
+    broken(sandbox, "pypi", path=LEGACY, times=1, kind="reset", after=after)
     sending(world.indexes[0], token).send_all([wheel])
     assert marks.said == [(wheel.filename, {"status": "uploaded"})]
-    assert notices == [f"POST {LEGACY} lost the connection; trying again"] * 2
+    again = [f"{wheel.filename}: pypi lost the connection; sending it again"]
+    assert notices == ([] if after else again)
+    assert len(asked(sandbox, "pypi")) - before == (1 if after else 2)
     (listed,) = sandbox.listing(wheel.project).json()["files"]
     assert listed["hashes"]["sha256"] == wheel.sha256
 
@@ -364,7 +368,55 @@ def test_a_storm_of_resets(web: Web, sending: Sending, marks: Marks, tmp_path: P
     assert marks.said == [
         ("widget-1.0-py3-none-any.whl", {"status": "failed", "error": caught.value.message})
     ]
-    assert len(web.seen) == 5
+    assert sum(seen.path == LEGACY for seen in web.seen) == 5
+
+
+def test_too_much_for_the_index(web: Web, sending: Sending, marks: Marks, tmp_path: Path) -> None:
+    """After a 429 the files go on by twos instead of fours."""
+    dists = release(tmp_path, "widget", count=9)
+    together, most, lock = 0, 0, threading.Lock()
+    full = threading.Barrier(4)
+    web.on(f"/simple/{dists[0].project}/", Say(404))
+
+    def busy(_seen: Seen) -> Say:
+        full.wait(10)
+        return Say(429, headers={"Retry-After": "0"})
+
+    def take(_seen: Seen) -> Say:
+        nonlocal together, most
+        with lock:
+            together += 1
+            most = max(most, together)
+        time.sleep(0.02)
+        with lock:
+            together -= 1
+        return say_json({})
+
+    web.on(LEGACY, say_json({}), *[busy] * 4, take)
+    sending(index_at(web.url), jobs=4).send_all(dists)
+    assert [marks.of(one.filename) for one in dists] == [{"status": "uploaded"}] * 9
+    assert most == 2
+
+
+def test_nobody_rests_when_all_is_over(
+    web: Web, sending: Sending, marks: Marks, tmp_path: Path
+) -> None:
+    first, *rest = release(tmp_path, "widget", count=3)
+    answered = threading.Event()
+
+    def later(_seen: Seen) -> Say:
+        answered.set()
+        return Say(503, headers={"Retry-After": "60"})
+
+    def refuse(_seen: Seen) -> Say:
+        answered.wait(10)
+        return say_json({"message": "No"}, 400)
+
+    web.on(LEGACY, say_json({}), later, refuse, say_json({}))
+    with pytest.raises(UploadRefused):
+        sending(index_at(web.url)).send_all([first, *rest])
+    states = sorted(str(marks.of(one.filename)["status"]) for one in (first, *rest))
+    assert states == ["failed", "failed", "uploaded"]
 
 
 def test_the_index_hangs(

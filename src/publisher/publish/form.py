@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
 
 import urllib3
 
 from publisher.transport import BLOCK
+
+
+class FileChanged(Exception):
+    """The file is not what it was, or not there; says so. No error of a network."""
 
 
 class FileForm:
@@ -40,52 +44,37 @@ class FileForm:
         self._before = encoded.removesuffix(closing) + head.encode()
         self._after = b"\r\n" + closing
         self._path, self._size, self._tick = path, size, tick
-        self._at = 0
-        self._file: BinaryIO | None = None
+        self._sent = 0
 
     def __len__(self) -> int:
         return len(self._before) + self._size + len(self._after)
 
-    def __iter__(self) -> Iterator[bytes]:
-        while block := self.read(BLOCK):
+    def __iter__(self) -> Iterator[bytes | memoryview]:
+        """The body from its beginning; a block is good until the next one is asked for.
+
+        Raises:
+            FileChanged: The file is gone or became shorter.
+        """
+        self._sent = 0
+        blocks: Iterable[bytes | memoryview] = chain([self._before], self._content(), [self._after])
+        for block in blocks:
             yield block
+            self._sent += len(block)
+            self._tick(len(block))
 
-    def tell(self) -> int:
-        """Bytes given out so far; ``requests`` asks, to be able to start again."""
-        return self._at
+    def _content(self) -> Iterator[memoryview]:
+        left, buffer = self._size, memoryview(bytearray(min(BLOCK, self._size)))
+        try:
+            with self._path.open("rb", buffering=0) as file:
+                while left:
+                    count = file.readinto(buffer[:left])
+                    if not count:
+                        raise FileChanged(f"{self._path.name} became shorter while it was sent")
+                    yield buffer[:count]
+                    left -= count
+        except OSError as error:
+            raise FileChanged(f"{self._path.name}: {error.strerror or error}") from error
 
-    def seek(self, offset: int, _whence: int = 0) -> int:
-        """Start again (the only offset anybody asks for is the beginning)."""
-        self._tick(offset - self._at)
-        self._at = offset
-        return offset
-
-    def read(self, size: int = -1) -> bytes:
-        """The next block, at most ``size`` bytes; empty at the end."""
-        start, middle = self._at, self._at - len(self._before)
-        if middle < 0:
-            block = self._before[start : start + size if size >= 0 else None]
-        elif middle < self._size:
-            block = self._read_file(middle, size)
-        else:
-            rest = self._after[middle - self._size :]
-            block = rest[:size] if size >= 0 else rest
-        self._at += len(block)
-        self._tick(len(block))
-        return block
-
-    def _read_file(self, offset: int, size: int) -> bytes:
-        if self._file is None:
-            self._file = self._path.open("rb", buffering=0)
-        self._file.seek(offset)
-        left = self._size - offset
-        block = self._file.read(min(size, left) if size >= 0 else left)
-        if not block:
-            raise OSError(f"{self._path.name} became shorter while it was being sent")
-        return block
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+    def take_back(self) -> None:
+        """Tell the progress that what went out did not arrive."""
+        self._tick(-self._sent)

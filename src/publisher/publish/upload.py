@@ -2,7 +2,8 @@
 
 The first file creates the release; sent at once, two files race to create it and the real index
 answers some with 500. The sdist goes last, so that nobody builds from source what has a wheel
-on its way.
+on its way. A request that got no answer, or a passing one, is sent again after a look at the
+index; one that is too busy gets half as many at a time.
 """
 
 from __future__ import annotations
@@ -11,16 +12,25 @@ import html
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import closing
 from dataclasses import dataclass
 
-from publisher.errors import UploadError, UploadFailed, UploadRefused
+from publisher.errors import (
+    IndexAnswerMalformed,
+    IndexUnreachable,
+    UploadError,
+    UploadFailed,
+    UploadRefused,
+)
 from publisher.http import Answer, Http, NetworkError
 from publisher.models import Attested, Dist, Mark, UploadToken
 from publisher.publish import rejections
-from publisher.publish.form import FileForm
+from publisher.publish.form import FileChanged, FileForm
+from publisher.publish.pace import Pace
+from publisher.publish.simple import listing
+from publisher.transport import PASSING, TRIES, pause
 from publisher.world import Index
 
+BUSY = frozenset({429, 503})
 HEAD = ((":action", "file_upload"), ("protocol_version", "1"))
 
 
@@ -48,22 +58,23 @@ class Upload:
             UploadFailed: The network failed, also after retries.
         """
         first, rest = in_order(dists)
-        for dist in first:
-            self._send(dist)
-        pool = ThreadPoolExecutor(self.jobs)
+        self._send_together(first)
+        self._send_together(rest)
+
+    def _send_together(self, dists: Sequence[Dist]) -> None:
+        pool, pace = ThreadPoolExecutor(self.jobs), Pace(self.jobs)
         try:
-            futures: list[Future[None]] = [pool.submit(self._send, dist) for dist in rest]
+            futures: list[Future[None]] = [pool.submit(self._send, dist, pace) for dist in dists]
             wait(futures, return_when=FIRST_EXCEPTION)
         finally:  # also when we are told to stop: what is in flight ends, the rest never begins
+            pace.stop()
             pool.shutdown(cancel_futures=True)
         for future in futures:  # first in, first out: a cancelled one stands behind the failed
             future.result()
 
-    def _send(self, dist: Dist) -> None:
+    def _send(self, dist: Dist, pace: Pace) -> None:
         try:
-            answer = self._post(dist)
-            if answer.status != 200 and (self.index.known or answer.status != 201):
-                raise _refused(self.index, dist, answer)
+            self._deliver(dist, pace)
         except UploadError as error:
             self.mark(dist, status="failed", error=error.message)
             raise
@@ -74,21 +85,81 @@ class Upload:
             raise
         self.mark(dist, status="uploaded")
 
+    def _deliver(self, dist: Dist, pace: Pace) -> None:
+        """Send a file until the index has it or refuses it."""
+        for tries in range(1, TRIES + 2):
+            asked = None
+            try:
+                with pace.turn() as width:
+                    answer = self._post(dist)
+            except NetworkError as error:
+                if not error.passing:
+                    raise self._failed(dist, error.reason) from error
+                problem: UploadError = self._failed(dist, error.reason)
+                why = "lost the connection"
+            else:
+                if answer.status not in PASSING:
+                    return self._judge(dist, answer)
+                problem, why = self._refused(dist, answer), f"answered {answer.status}"
+                asked = answer.headers.get("Retry-After")
+                if answer.status in BUSY:
+                    pace.slower(width)
+            if tries > TRIES or not pace.rest(pause(tries, asked)):
+                raise problem
+            if self._arrived(dist):
+                return None
+            self.http.notice(f"{dist.filename}: {self.index.name} {why}; sending it again")
+        return None
+
     def _post(self, dist: Dist) -> Answer:
         fields = (*HEAD, *dist.form)
         if dist.filename in self.attested:
             texts = ",".join(one.json for one in self.attested[dist.filename])
             fields = (*fields, ("attestations", f"[{texts}]"))
-        with closing(FileForm(fields, "content", dist.path, dist.size, self.tick)) as form:
-            try:
-                return self.http.post_stream(self.index.upload_url, form, self.token)
-            except (NetworkError, OSError) as error:
-                reason = getattr(error, "reason", str(error))
-                raise UploadFailed(
-                    f"{dist.filename} could not be sent: {reason}",
-                    facts={"index": self.index.name, "file": dist.filename, "reason": reason},
-                    hint="Run the same command again: files that arrived are known by digest.",
-                ) from error
+        form = FileForm(fields, "content", dist.path, dist.size, self.tick)
+        try:
+            answer = self.http.post_stream(self.index.upload_url, form, self.token)
+        except FileChanged as error:
+            raise self._failed(dist, str(error)) from error
+        except NetworkError:
+            form.take_back()
+            raise
+        if answer.status in PASSING:
+            form.take_back()
+        return answer
+
+    def _arrived(self, dist: Dist) -> bool:
+        """Whether the index has the file already: it may be that only its answer was lost."""
+        try:
+            page = listing(self.http, self.index, dist.project) if self.index.simple_url else None
+        except (IndexUnreachable, IndexAnswerMalformed):
+            return False
+        listed = (page or {}).get(dist.filename)
+        return listed is not None and listed.sha256 == dist.sha256
+
+    def _judge(self, dist: Dist, answer: Answer) -> None:
+        if answer.status != 200 and (self.index.known or answer.status != 201):
+            raise self._refused(dist, answer)
+
+    def _refused(self, dist: Dist, answer: Answer) -> UploadRefused:
+        name, reason = self.index.name, said(answer)
+        return UploadRefused(
+            f"{name} refuses {dist.filename}: {reason}",
+            facts={
+                "index": name,
+                "file": dist.filename,
+                "status": answer.status,
+                "answer": reason,
+            },
+            hint=rejections.explain(answer.status, reason),
+        )
+
+    def _failed(self, dist: Dist, reason: str) -> UploadFailed:
+        return UploadFailed(
+            f"{dist.filename} could not be sent: {reason}",
+            facts={"index": self.index.name, "file": dist.filename, "reason": reason},
+            hint="Run the same command again: files that arrived are known by digest.",
+        )
 
 
 def in_order(dists: Iterable[Dist]) -> tuple[Sequence[Dist], Sequence[Dist]]:
@@ -101,20 +172,6 @@ def in_order(dists: Iterable[Dist]) -> tuple[Sequence[Dist], Sequence[Dist]]:
         else:
             first[dist.project] = dist
     return tuple(first.values()), rest
-
-
-def _refused(index: Index, dist: Dist, answer: Answer) -> UploadRefused:
-    reason = said(answer)
-    return UploadRefused(
-        f"{index.name} refuses {dist.filename}: {reason}",
-        facts={
-            "index": index.name,
-            "file": dist.filename,
-            "status": answer.status,
-            "answer": reason,
-        },
-        hint=rejections.explain(answer.status, reason),
-    )
 
 
 def said(answer: Answer) -> str:
