@@ -47,7 +47,10 @@ HELPERS = " ".join(
         "existing",
     )
 )
-COMPOSERS = "publish.preparation publish.proofs publish.pipeline publish.making publish.review"
+COMPOSERS = (
+    "publish.preparation publish.proofs publish.lease publish.pipeline publish.making "
+    "publish.review"
+)
 # Who may import whom; the first pattern that fits a module holds. So a new file in publish/ is a
 # step until it is listed as a helper, and a new file anywhere else fails until it has a row.
 MAY = {

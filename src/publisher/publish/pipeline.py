@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from publisher.models import Dist, Identity, UploadToken
-from publisher.publish import arrival, exchange, identity
+from publisher.publish import arrival, lease
 from publisher.publish.preparation import Preparation
 from publisher.publish.upload import Upload
 from publisher.remarks import remark
@@ -45,29 +45,13 @@ class Release(Preparation):
 
     @contextmanager
     def _token(self, index: Index, who: Identity | None) -> Iterator[UploadToken]:
-        """The right to upload; a token is given back however the block ends."""
-        token = None
+        """The right to upload: a password that we were given, or a token that is given back."""
         if index.account or who is None:
             assert index.account  # noqa: S101 - for the type checker: nobody else has no identity
             yield UploadToken(index.account.password, 0, index.account.user)
             return
-        try:
-            with self.record.step("mint", f"trading the identity for a token of {index.name}"):
-                tokens, now = self.world.tokens, time.time()
-                fresh, _ = identity.fetch(tokens, index.audience, who.issuer, now=now)
-                token = exchange.mint(self.http, index, fresh, who)
-                self.record.reporter.mask(token.secret)
+        with lease.upload_token(self.world, self.record, self.http, index, who) as token:
             yield token
-        finally:
-            if token:
-                self._burn(index, token)
-
-    def _burn(self, index: Index, token: UploadToken) -> None:
-        with self.record.step("burn", "giving the upload token back"):
-            if not exchange.burn(self.http, index, token):
-                expires = time.strftime("%H:%M:%S UTC", time.gmtime(token.expires))
-                what = f"{index.name} did not confirm that the upload token is dead"
-                self.record.note(remark("token-not-burned", f"{what}; it dies at {expires}"))
 
     def _upload(self, index: Index, token: UploadToken, todo: Sequence[Dist]) -> None:
         attested = {} if self.target(index).attestations == "off" else self.record.run.attested
