@@ -14,7 +14,7 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.util import Retry
 
-from publisher.models import Secret
+from publisher.models import Account, Secret
 
 if TYPE_CHECKING:
     from urllib3.connectionpool import ConnectionPool
@@ -35,12 +35,13 @@ def login_of(token: Secret, user: str = "__token__") -> str:
 class Login(AuthBase):
     """Puts a secret into a header at the moment the request is made, and nowhere before."""
 
-    def __init__(self, token: Secret, user: str) -> None:
-        self._token, self._user = token, user
+    def __init__(self, account: Account) -> None:
+        self._account = account
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Add the header."""
-        request.headers["Authorization"] = f"Basic {login_of(self._token, self._user)}"
+        login = login_of(self._account.password, self._account.user)
+        request.headers["Authorization"] = f"Basic {login}"
         return request
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from publisher.errors import UploadError, UploadFailed, UploadRefused
 from publisher.http import Answer, Http, NetworkError
-from publisher.models import Attested, Dist, Mark, UploadToken
+from publisher.models import Account, Attested, Dist, Mark
 from publisher.publish import rejections
 from publisher.publish.form import FileForm
 from publisher.world import Index
@@ -34,7 +34,7 @@ class Upload:
 
     http: Http
     index: Index
-    token: UploadToken
+    account: Account
     attested: Mapping[str, tuple[Attested, ...]]
     jobs: int
     mark: Mark
@@ -81,7 +81,7 @@ class Upload:
             fields = (*fields, ("attestations", f"[{texts}]"))
         with closing(FileForm(fields, "content", dist.path, dist.size, self.tick)) as form:
             try:
-                return self.http.post_stream(self.index.upload_url, form, self.token)
+                return self.http.post_stream(self.index.upload_url, form, self.account)
             except (NetworkError, OSError) as error:
                 reason = getattr(error, "reason", str(error))
                 raise UploadFailed(
