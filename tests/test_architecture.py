@@ -54,7 +54,7 @@ COMPOSERS = (
 # Who may import whom; the first pattern that fits a module holds. So a new file in publish/ is a
 # step until it is listed as a helper, and a new file anywhere else fails until it has a row.
 MAY = {
-    "publisher commands outlook files git incumbent publish report verify": "",
+    "publisher commands outlook git incumbent publish report verify": "",
     "models": "outlook",
     "errors remarks reporter rows transport world": "models",
     "http": "publisher models transport",  # publisher: the version, for the User-Agent
@@ -72,7 +72,7 @@ MAY = {
     "report.*": f"{LEAVES} files report.*",
     "rehearsal": "rehearsal.client",
     "rehearsal.*": f"{LEAVES} world rehearsal.*",  # nothing of what it is there to check
-    "signals": "errors",
+    "files signals": "errors",
     # identity: the real World's door to ID tokens is made where the World is
     "surroundings": f"{TOOLS} options providers providers.* rehearsal publish.identity",
     "cli": f"publisher {TOOLS} incumbent options settings signals surroundings usage providers "
