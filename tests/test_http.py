@@ -18,8 +18,9 @@ import requests
 
 from publisher import http as module
 from publisher import transport
-from publisher.http import Answer, Http, NetworkError, answer_in, carries_secrets, is_loopback
-from publisher.models import Secret, UploadToken
+from publisher.addresses import carries_secrets, is_loopback
+from publisher.http import Answer, Http, NetworkError, answer_in
+from publisher.models import Account, Secret
 from publisher.publish.form import FileForm
 from publisher.transport import explain
 from support.play import running
@@ -27,6 +28,7 @@ from support.sandbox import Sandbox
 from support.web import HANG, RESET, Answering, Say, Seen, Web, say_html, say_json, serving
 
 SECRET = Secret("pypi-AgEIcHlwaS5vcmcCJDAwMDAwMDAw")
+LOGIN = Account("__token__", SECRET)
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
@@ -218,10 +220,10 @@ def test_post_stream_is_sent_once_and_whole(web: Web, http: Http, file: FileForm
     url = f"{web.url}/legacy/"
     web.on("/legacy/", RESET, busy(), say_json({}))
     with pytest.raises(NetworkError, match="the connection failed") as caught:
-        http.post_stream(url, file, UploadToken(SECRET, 0))
+        http.post_stream(url, file, LOGIN)
     assert caught.value.passing
-    assert http.post_stream(url, file, UploadToken(SECRET, 0)).status == 503
-    assert http.post_stream(url, file, UploadToken(SECRET, 0)).status == 200
+    assert http.post_stream(url, file, LOGIN).status == 503
+    assert http.post_stream(url, file, LOGIN).status == 200
     first, second, third = web.seen
     assert first.body == second.body == third.body
     assert len(first.body) == len(file)
@@ -239,7 +241,7 @@ def test_redirects_are_not_followed(web: Web, http: Http, file: FileForm, status
     web.on("/other", say_json({}))
     assert http.get(f"{web.url}/").status == status
     assert http.post_json(f"{web.url}/", {"token": SECRET}).status == status
-    assert http.post_stream(f"{web.url}/", file, UploadToken(SECRET, 0)).status == status
+    assert http.post_stream(f"{web.url}/", file, LOGIN).status == status
     with pytest.raises(NetworkError, match=f"answered {status}"):
         http.download(f"{web.url}/", io.BytesIO(), 10, listed_at=web.url)
     assert {seen.path for seen in web.seen} == {"/"}
@@ -374,7 +376,7 @@ def test_no_secret_leaves_over_http(http: Http, file: FileForm) -> None:
         with pytest.raises(NetworkError, match="a secret is only sent over https"):
             http.post_json(url, {"token": SECRET})
         with pytest.raises(NetworkError, match="a secret is only sent over https"):
-            http.post_stream(url, file, UploadToken(SECRET, 0))
+            http.post_stream(url, file, LOGIN)
     assert http.requests == 0
 
 
@@ -392,7 +394,7 @@ def test_secrets_that_come_back_are_struck_out(web: Web, http: Http) -> None:
 
 def test_a_login_that_comes_back_is_struck_out(web: Web, http: Http, file: FileForm) -> None:
     web.on("/", echo)
-    answer = http.post_stream(f"{web.url}/", file, UploadToken(SECRET, 0))
+    answer = http.post_stream(f"{web.url}/", file, LOGIN)
     assert b"Authorization" in answer.body
     assert b64encode(f"__token__:{SECRET.reveal()}".encode()) not in answer.body
 
@@ -434,7 +436,7 @@ def test_netrc_is_never_read(
     http.get("http://index.example/")
     assert len(web.seen) == 4
     assert all("Authorization" not in seen.headers for seen in web.seen)
-    http.post_stream(f"{web.url}/", file, UploadToken(SECRET, 0))
+    http.post_stream(f"{web.url}/", file, LOGIN)
     assert web.seen[-1].headers.get_all("Authorization") == [
         "Basic " + b64encode(f"__token__:{SECRET.reveal()}".encode()).decode()
     ]

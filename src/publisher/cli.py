@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import sys
-import tempfile
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING
 import publisher
 from publisher import incumbent, settings, signals, usage
 from publisher.errors import (
-    CannotWrite,
     InternalError,
     Interrupted,
     InvalidValue,
@@ -24,6 +22,7 @@ from publisher.errors import (
     PublisherError,
     Stopped,
 )
+from publisher.files import try_folder, writing
 from publisher.models import Finding, Run
 from publisher.options import Options
 from publisher.remarks import remark
@@ -175,16 +174,9 @@ def _check_places(options: Options, *, rehearsed: bool) -> None:
     ):
         if folder is None:
             continue
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                pass
-        except OSError as error:
-            raise CannotWrite(
-                f"{flag}: nothing can be written to {folder}: {error.strerror}",
-                facts={"path": str(folder)},
-                hint="Nothing was done yet. Name another place.",
-            ) from error
+        problem = f"{flag}: nothing can be written to {folder}"
+        with writing(folder, problem, "Nothing was done yet. Name another place."):
+            try_folder(folder)
 
 
 def _cast(provider: Provider, console: Console, record: Run) -> Provider:

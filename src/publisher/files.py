@@ -1,9 +1,14 @@
-"""Files that a reader sees whole: the old one, or the new one. A leaf."""
+"""Files that a reader sees whole: the old one, or the new one."""
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
+
+from publisher.errors import CannotWrite
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -23,3 +28,24 @@ def write_whole(path: Path, data: bytes) -> None:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def try_folder(folder: Path) -> None:
+    """Find out whether a folder can be written, and make it if need be. Raises ``OSError``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
+
+
+@contextmanager
+def writing(path: Path, problem: str, hint: str = "") -> Iterator[None]:
+    """Around all that writes ``path``: if the system refuses, that is the ``problem``.
+
+    Raises:
+        CannotWrite: The system's reason follows the ``problem``.
+    """
+    try:
+        yield
+    except OSError as error:
+        message = f"{problem}: {error.strerror}"
+        raise CannotWrite(message, facts={"path": str(path)}, hint=hint) from error

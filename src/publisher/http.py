@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import html
-import ipaddress
 import json
 import threading
 import time
@@ -20,7 +19,8 @@ import requests
 from requests.structures import CaseInsensitiveDict
 
 import publisher
-from publisher.models import Account, Secret, UploadToken
+from publisher.addresses import carries_secrets, is_loopback, is_public
+from publisher.models import Account, Secret
 from publisher.transport import (
     BLOCK,
     LOST,
@@ -117,36 +117,6 @@ def answer_in(error: BaseException | None) -> Answer | None:
     return Answer(response.url, response.status_code, response.reason, headers, response.content)
 
 
-def is_loopback(url: str) -> bool:
-    """Whether the host of ``url`` is this machine (127.0.0.0/8, ::1 or localhost)."""
-    try:
-        host = urlsplit(url).hostname or ""
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def carries_secrets(url: str) -> bool:
-    """Whether a secret may be sent to ``url``: https, or plain http to this machine."""
-    if is_loopback(url):
-        return True
-    try:
-        return urlsplit(url).scheme == "https"
-    except ValueError:
-        return False
-
-
-def _is_public(url: str) -> bool:
-    """Whether ``url`` is https and names no address of this machine or of a private network."""
-    try:
-        parts = urlsplit(url)
-        if parts.scheme != "https" or is_loopback(url):
-            return False
-        return ipaddress.ip_address(parts.hostname or "").is_global
-    except ValueError:  # a name, which is what index and files have
-        return urlsplit(url).scheme == "https"
-
-
 class Body(Protocol):
     """A body that is read in blocks."""
 
@@ -222,12 +192,7 @@ class Http:
         self, url: str, *, accept: str = "application/json", account: Account | None = None
     ) -> Answer:
         """GET, with a login only if an ``account`` is given; retried. Raises ``NetworkError``."""
-        headers = {"Accept": accept}
-        if account is None:
-            return self._ask("GET", url, headers=headers)
-        login = Login(account.password, account.user)
-        answer = self._ask("GET", url, secret=True, headers=headers, auth=login)
-        return answer.without(account.password, user=account.user)
+        return self._ask("GET", url, account, headers={"Accept": accept})
 
     def post_json(self, url: str, payload: Mapping[str, Secret], *, retry: bool = False) -> Answer:
         """POST secrets as a JSON object, once unless told otherwise. Raises ``NetworkError``."""
@@ -236,13 +201,10 @@ class Http:
         answer = self._ask("POST", url, retry=retry, secret=True, data=body, headers=headers)
         return answer.without(*payload.values())
 
-    def post_stream(self, url: str, body: Body, token: UploadToken) -> Answer:
+    def post_stream(self, url: str, body: Body, account: Account) -> Answer:
         """POST a body with Basic authentication, once."""
         headers = {"Accept": "application/json", "Content-Type": body.content_type}
-        login = Login(token.secret, token.user)
-        more: dict[str, Any] = {"data": body, "headers": headers, "auth": login}
-        answer = self._ask("POST", url, retry=False, secret=True, **more)
-        return answer.without(token.secret, user=token.user)
+        return self._ask("POST", url, account, retry=False, data=body, headers=headers)
 
     def download(
         self, url: str, into: BinaryIO, cap: int, *, listed_at: str, account: Account | None = None
@@ -257,26 +219,33 @@ class Http:
         """
         if urlsplit(url)[:2] != urlsplit(listed_at)[:2]:
             account = None
-            if not _is_public(url) or not _is_public(listed_at):
+            if not is_public(url) or not is_public(listed_at):
                 raise NetworkError(url, f"a link of {listed_at} leads there")
-        more: dict[str, Any] = {}
-        if account:
-            more = {"secret": True, "auth": Login(account.password, account.user)}
-        with self._open("GET", url, headers={"Accept": "*/*"}, **more) as response:
+        with self._open("GET", url, account, headers={"Accept": "*/*"}) as response:
             if response.status_code != 200:
                 raise NetworkError(url, f"answered {response.status_code}")
             into.writelines(_blocks(response, url, cap))
 
-    def _ask(self, method: str, url: str, **options: Any) -> Answer:
-        with self._open(method, url, **options) as response:
+    def _ask(self, method: str, url: str, account: Account | None = None, **options: Any) -> Answer:
+        with self._open(method, url, account, **options) as response:
             body = b"".join(_blocks(response, url, ANSWER_CAP))
-            return Answer(url, response.status_code, response.reason, response.headers, body)
+            answer = Answer(url, response.status_code, response.reason, response.headers, body)
+        return answer.without(account.password, user=account.user) if account else answer
 
     def _open(
-        self, method: str, url: str, *, retry: bool = True, secret: bool = False, **options: Any
+        self,
+        method: str,
+        url: str,
+        account: Account | None,
+        *,
+        retry: bool = True,
+        secret: bool = False,
+        **options: Any,
     ) -> requests.Response:
-        if secret and not carries_secrets(url):
+        if (secret or account) and not carries_secrets(url):
             raise NetworkError(url, "a secret is only sent over https")
+        if account:
+            options["auth"] = Login(account)
         if self._ca:  # requests lets REQUESTS_CA_BUNDLE beat the session's own setting
             options["verify"] = str(self._ca)
         try:

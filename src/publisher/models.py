@@ -207,7 +207,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class Account:
-    """A user of an index, and a password or API token that outlives the run."""
+    """A user of an index, and a password or API token."""
 
     user: str
     password: Secret
@@ -215,14 +215,15 @@ class Account:
 
 @dataclass(frozen=True)
 class UploadToken:
-    """An index's short-lived API token; ``expires`` in seconds since the epoch.
-
-    Or, where there is no trusted publishing, the password of ``user``, which never expires.
-    """
+    """An index's short-lived API token; ``expires`` in seconds since the epoch."""
 
     secret: Secret
     expires: int
-    user: str = "__token__"
+
+    @property
+    def account(self) -> Account:
+        """As whom to upload with it."""
+        return Account("__token__", self.secret)
 
 
 class Mark(Protocol):

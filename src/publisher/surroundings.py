@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from publisher.addresses import carries_secrets, is_loopback
 from publisher.errors import InvalidValue
-from publisher.http import carries_secrets, is_loopback
 from publisher.models import Account, Secret
 from publisher.options import Options
 from publisher.providers.base import Provider
@@ -63,18 +63,6 @@ def indexes(options: Options) -> tuple[Index, ...]:
     _check(options)
     if options.repository_url:
         found = [_named(options.repository_url, options)]
-        if (
-            not (found[0].known or is_loopback(found[0].upload_url))
-            and found[0].audience in RESERVED
-            and not options.password
-            and not options.password_file
-        ):
-            raise InvalidValue(
-                f"tokens with the audience {found[0].audience!r} are for another service, which "
-                f"would take them from {found[0].name}",
-                facts={"audience": found[0].audience, "reserved": sorted(RESERVED)},
-                hint="Name the audience that the index asks for: --audience TEXT.",
-            )
     else:
         found = [INDEXES[name]() for name in options.indexes]
     password = _password(options)
@@ -100,7 +88,16 @@ def _named(url: str, options: Options) -> Index:
                     hint="Leave --check-url and --audience out.",
                 )
             return known
-    return custom(url, options.check_url, options.audience)
+    index = custom(url, options.check_url, options.audience)
+    mints = not (options.password or options.password_file)
+    if mints and index.audience in RESERVED and not is_loopback(url):
+        raise InvalidValue(
+            f"tokens with the audience {index.audience!r} are for another service, which "
+            f"would take them from {index.name}",
+            facts={"audience": index.audience, "reserved": sorted(RESERVED)},
+            hint="Name the audience that the index asks for: --audience TEXT.",
+        )
+    return index
 
 
 def _check(options: Options) -> None:
@@ -144,18 +141,23 @@ def _password(options: Options) -> Secret | None:
     if options.password_file is None:
         return options.password
     path = options.password_file
-    try:
-        text = path.read_text("utf-8").strip()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
-        raise InvalidValue(
-            f"--password-file: {path} can't be read: {reason}", facts={"path": str(path)}
-        ) from None
+    text = _text("--password-file", path).strip()
     if not text or not text.isprintable():
         raise InvalidValue(
             f"--password-file: {path} must hold one line, the password", facts={"path": str(path)}
         )
     return Secret(text)
+
+
+def _text(flag: str, path: Path) -> str:
+    """What is in a file; not even an error's own text says any of it, for it may be a secret."""
+    try:
+        return path.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise InvalidValue(
+            f"{flag}: {path} can't be read: {reason}", facts={"path": str(path)}
+        ) from None
 
 
 @contextmanager
@@ -176,7 +178,7 @@ def world(
     """
     # attest and build need no index; the rehearsal's index then stands idle
     wanted = indexes(options) if command in {"publish", "doctor"} else ()
-    trust = _trust_config(options.trust_config) if options.trust_config else None
+    trust = _text("--trust-config", options.trust_config) if options.trust_config else None
     if rehearsed:
         from publisher import rehearsal
 
@@ -202,16 +204,6 @@ def _tokens(options: Options, provider: Provider) -> TokenSource:
     if options.id_token_file:
         return from_file(options.id_token_file)
     return ambient(provider)
-
-
-def _trust_config(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
-        raise InvalidValue(
-            f"--trust-config: {path} can't be read: {reason}", facts={"path": str(path)}
-        ) from error
 
 
 def tls_roots(env: Mapping[str, str]) -> Path | None:

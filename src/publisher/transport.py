@@ -15,7 +15,7 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.util import Retry
 
-from publisher.models import Secret
+from publisher.models import Account, Secret
 
 if TYPE_CHECKING:
     from urllib3.connectionpool import ConnectionPool
@@ -40,12 +40,13 @@ def login_of(token: Secret, user: str = "__token__") -> str:
 class Login(AuthBase):
     """Puts a secret into a header at the moment the request is made, and nowhere before."""
 
-    def __init__(self, token: Secret, user: str) -> None:
-        self._token, self._user = token, user
+    def __init__(self, account: Account) -> None:
+        self._account = account
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Add the header."""
-        request.headers["Authorization"] = f"Basic {login_of(self._token, self._user)}"
+        login = login_of(self._account.password, self._account.user)
+        request.headers["Authorization"] = f"Basic {login}"
         return request
 
 
@@ -118,8 +119,7 @@ class Patience(Retry):
         if header is None:
             return None
         try:
-            seconds = float(self.parse_retry_after(header))
-            return seconds if seconds > 0 else 0.0
+            return max(0.0, float(self.parse_retry_after(header)))
         except (urllib3.exceptions.HTTPError, ValueError, OverflowError):
             return None
 
@@ -134,7 +134,7 @@ def pause(tries: int, header: str | None = None) -> float:
     asked = Patience().asked(header)
     if asked is not None:
         return min(asked, ASKED)
-    return min(LONGEST, BACKOFF * (2 ** (tries - 1) + random.random()))  # noqa: S311 - no secret
+    return min(LONGEST, BACKOFF * (2.0 ** (tries - 1) + random.random()))  # noqa: S311 - no secret
 
 
 def _chain(error: BaseException) -> Iterator[object]:

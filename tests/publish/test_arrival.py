@@ -14,7 +14,7 @@ import pytest
 
 from publisher.errors import ArrivalDifferent, ArrivalUnattested, ArrivalUnproven
 from publisher.http import Http
-from publisher.models import Attested, Dist, Finding, Listed, Secret, UploadToken
+from publisher.models import Account, Attested, Dist, Finding, Listed, Secret
 from publisher.publish.arrival import INTEGRITY_JSON, Inspection, wait_for
 from publisher.publish.attest import certify, sign, verify
 from publisher.publish.upload import Upload
@@ -64,7 +64,7 @@ def publish(
     """Upload, with attestations for all or none."""
 
     def send(dists: list[Dist], *, attest: bool = True) -> tuple[Attested, ...]:
-        token = UploadToken(Secret(sandbox.mint(sandbox.persona())), 1)
+        token = Account("__token__", Secret(sandbox.mint(sandbox.persona())))
         proven: tuple[Attested, ...] = ()
         if attest:
             signer = certify(http, trusted, world.tokens("sigstore"))

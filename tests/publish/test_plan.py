@@ -19,7 +19,7 @@ from publisher.errors import (
 from publisher.http import Http
 from publisher.models import Dist, Listed, Plan, Planned
 from publisher.publish import plan as module
-from publisher.publish.plan import barred, decide, plan
+from publisher.publish.plan import barred, decide, plan, release_of
 from publisher.publish.simple import SIMPLE_JSON, listing
 from publisher.world import Index
 from support.archives import make_sdist, make_wheel
@@ -284,7 +284,8 @@ DIST = Dist(Path("widget-1.0.tar.gz"), "widget", "1.0", "sdist", 1, "00")
 )
 def test_releases_that_take_no_more(listed: str, days: int | None, why: str | None) -> None:
     when = None if days is None else NOW - timedelta(days=days)
-    said = barred(DIST, {listed: when}, NOW)
+    page = {listed: Listed(listed, "u", None, None, when)}
+    said = barred(DIST, release_of(page, DIST.version), NOW)
     assert said is None if why is None else said is not None and why in said
 
 

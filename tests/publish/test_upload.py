@@ -15,7 +15,7 @@ import pytest
 from publisher import transport
 from publisher.errors import UploadFailed, UploadRefused
 from publisher.http import Answer, Http
-from publisher.models import Attested, Dist, Secret, UploadToken
+from publisher.models import Account, Attested, Dist, Secret
 from publisher.publish.attest import certify, sign, verify
 from publisher.publish.upload import Upload, in_order, said
 from publisher.verify import core
@@ -27,7 +27,7 @@ from support.sandbox import GITHUB_PUBLISHER, Sandbox
 from support.web import RESET, Say, Seen, Web, say_html, say_json
 
 LEGACY = "/legacy/"
-TOKEN = UploadToken(Secret("pypi-AgEIcHlwaS5vcmcCJDAwMDAwMDAw"), 1)
+TOKEN = Account("__token__", Secret("pypi-AgEIcHlwaS5vcmcCJDAwMDAwMDAw"))
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ Sending = Callable[..., Upload]
 def sending(http: Http, marks: Marks, ticks: list[int]) -> Sending:
     def make(
         index: Index,
-        token: UploadToken = TOKEN,
+        token: Account = TOKEN,
         attested: dict[str, tuple[Attested, ...]] | None = None,
         jobs: int = 4,
     ) -> Upload:
@@ -64,8 +64,8 @@ def sending(http: Http, marks: Marks, ticks: list[int]) -> Sending:
 
 
 @pytest.fixture
-def token(sandbox: Sandbox, world: World) -> UploadToken:
-    return UploadToken(Secret(sandbox.mint(sandbox.persona())), 1)
+def token(sandbox: Sandbox, world: World) -> Account:
+    return Account("__token__", Secret(sandbox.mint(sandbox.persona())))
 
 
 def release(folder: Path, name: str, count: int = 4) -> list[Dist]:
@@ -99,7 +99,7 @@ def name_in(seen: Seen) -> str:
 
 def test_a_release_with_attestations(
     sandbox: Sandbox, world: World, http: Http, sending: Sending, marks: Marks,
-    ticks: list[int], token: UploadToken, tmp_path: Path,
+    ticks: list[int], token: Account, tmp_path: Path,
 ) -> None:  # fmt: skip
     dists = release(tmp_path, "attested")
     trusted = core.trust(world.trust_config)
@@ -149,7 +149,7 @@ def test_in_order(tmp_path: Path) -> None:
 
 
 def test_the_first_alone_then_wheels_then_the_sdist(
-    sandbox: Sandbox, world: World, sending: Sending, marks: Marks, token: UploadToken,
+    sandbox: Sandbox, world: World, sending: Sending, marks: Marks, token: Account,
     tmp_path: Path,
 ) -> None:  # fmt: skip
     dists = release(tmp_path, "ordered")
@@ -224,14 +224,14 @@ def test_a_token_that_does_not_count(
     )
     assert "Invalid or non-existent authentication information" in caught.value.message
     assert caught.value.facts["status"] == 403
-    assert TOKEN.secret.reveal() not in str(caught.value.finding())
+    assert TOKEN.password.reveal() not in str(caught.value.finding())
     assert marks.said == [
         ("stranger-1.0-py3-none-any.whl", {"status": "failed", "error": caught.value.message})
     ]
 
 
 def test_content_that_is_taken(
-    world: World, sending: Sending, token: UploadToken, tmp_path: Path
+    world: World, sending: Sending, token: Account, tmp_path: Path
 ) -> None:
     wheel = dist(make_wheel(tmp_path, "taken"))
     sending(world.indexes[0], token).send_all([wheel])
@@ -317,7 +317,7 @@ def test_a_refused_first_file_ends_it(
 
 @pytest.mark.parametrize("after", [True, False])
 def test_a_lost_answer(
-    sandbox: Sandbox, world: World, sending: Sending, marks: Marks, token: UploadToken,
+    sandbox: Sandbox, world: World, sending: Sending, marks: Marks, token: Account,
     notices: list[str], tmp_path: Path, after: bool,
 ) -> None:  # fmt: skip
     """Nothing that has arrived is sent again; the index is asked."""
@@ -334,7 +334,7 @@ def test_a_lost_answer(
 
 
 def test_what_passes_is_waited_for(
-    sandbox: Sandbox, world: World, sending: Sending, marks: Marks, token: UploadToken,
+    sandbox: Sandbox, world: World, sending: Sending, marks: Marks, token: Account,
     ticks: list[int], tmp_path: Path,
 ) -> None:  # fmt: skip
     wheel = dist(make_wheel(tmp_path, "patient"))
@@ -345,7 +345,7 @@ def test_what_passes_is_waited_for(
 
 
 def test_a_storm_of_500s(
-    sandbox: Sandbox, world: World, sending: Sending, marks: Marks, token: UploadToken,
+    sandbox: Sandbox, world: World, sending: Sending, marks: Marks, token: Account,
     notices: list[str], tmp_path: Path,
 ) -> None:  # fmt: skip
     wheel = dist(make_wheel(tmp_path, "storm"))
@@ -420,7 +420,7 @@ def test_nobody_rests_when_all_is_over(
 
 
 def test_the_index_hangs(
-    sandbox: Sandbox, world: World, sending: Sending, token: UploadToken, tmp_path: Path,
+    sandbox: Sandbox, world: World, sending: Sending, token: Account, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(transport, "READ_TIMEOUT", 0.1)
@@ -480,7 +480,7 @@ def test_said(say: Say, text: str) -> None:
 
 
 def test_an_html_refusal(
-    sandbox: Sandbox, world: World, sending: Sending, token: UploadToken, tmp_path: Path
+    sandbox: Sandbox, world: World, sending: Sending, token: Account, tmp_path: Path
 ) -> None:
     page = "<html><head><title>403 x</title></head><body><h1>403 x</h1>Access denied</body></html>"
     broken(sandbox, "pypi", path=LEGACY, status=403, body=page, content_type="text/html")

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from publisher import git
+from publisher.addresses import carries_secrets
 from publisher.errors import (
     EventNotSupported,
     MintRefused,
@@ -19,7 +20,6 @@ from publisher.errors import (
     TokenRequestFailed,
     TokenUnexpected,
 )
-from publisher.http import carries_secrets
 from publisher.providers.base import Claims, Provider, Registered, policy_refusals
 from publisher.providers.verdicts import Field, Support
 

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from publisher.addresses import carries_secrets
 from publisher.errors import AttestationInvalid, CertificateRefused, LogFailed
-from publisher.http import Http, answer_in, carries_secrets
+from publisher.http import Http, answer_in
 from publisher.models import Attested, Dist, Secret
 from publisher.transport import LOST, explain
 from publisher.verify.core import Unproven, Verifier

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from publisher.errors import CannotWrite
-from publisher.files import write_whole
+from publisher.files import try_folder, write_whole, writing
 from publisher.models import Attested, Dist
 from publisher.publish import contract, existing
 from publisher.publish.preparation import Preparation, count
@@ -39,7 +35,8 @@ class Signing(Preparation):
         who = self.identify()
         found = self.read_dists(planned)
         for folder in {self._folder(dist) for dist in found}:
-            _try(folder)
+            with writing(folder, f"{folder} can't be written"):
+                try_folder(folder)
         if who is None:  # pragma: no cover - without an index, an identity is always asked for
             return
         self.proofs.find(who, found)
@@ -48,25 +45,8 @@ class Signing(Preparation):
 
     def _put(self, one: Attested) -> None:
         place = self._folder(one.dist) / f"{one.dist.filename}{existing.end_of(one)}"
-        with _writing(place):
+        with writing(place, f"{place} can't be written"):
             write_whole(place, one.json.encode())
 
     def _folder(self, dist: Dist) -> Path:
         return self.world.attest_into or dist.path.parent
-
-
-def _try(folder: Path) -> None:
-    with _writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-
-
-@contextmanager
-def _writing(place: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise CannotWrite(
-            f"{place} can't be written: {error.strerror}", facts={"path": str(place)}
-        ) from error

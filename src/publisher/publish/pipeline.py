@@ -11,8 +11,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from publisher.models import Dist, Identity, UploadToken
-from publisher.publish import arrival, exchange, identity
+from publisher.models import Account, Dist, Identity
+from publisher.publish import arrival, lease
 from publisher.publish.preparation import Preparation
 from publisher.publish.upload import Upload
 from publisher.remarks import remark
@@ -35,41 +35,25 @@ class Release(Preparation):
             self.proofs.find(who, new)
         for index in self.world.indexes:
             if todo := plans[index.name].of("new"):
-                with self._token(index, who) as token:
+                with self._account(index, who) as account:
                     if who:
                         self.proofs.make(who, new)
-                    self._upload(index, token, todo)
+                    self._upload(index, account, todo)
             else:
                 self.record.skip("mint", "sign", "verify", "upload", "burn")
             self._arrive(index, who, found)
 
     @contextmanager
-    def _token(self, index: Index, who: Identity | None) -> Iterator[UploadToken]:
-        """The right to upload; a token is given back however the block ends."""
-        token = None
-        if index.account or who is None:
-            assert index.account  # noqa: S101 - for the type checker: nobody else has no identity
-            yield UploadToken(index.account.password, 0, index.account.user)
+    def _account(self, index: Index, who: Identity | None) -> Iterator[Account]:
+        """As whom to upload: with the password that we were given, or a token of this run's own."""
+        if index.account:
+            yield index.account
             return
-        try:
-            with self.record.step("mint", f"trading the identity for a token of {index.name}"):
-                tokens, now = self.world.tokens, time.time()
-                fresh, _ = identity.fetch(tokens, index.audience, who.issuer, now=now)
-                token = exchange.mint(self.http, index, fresh, who)
-                self.record.reporter.mask(token.secret)
-            yield token
-        finally:
-            if token:
-                self._burn(index, token)
+        assert who  # noqa: S101 - for the type checker: without an identity, all have passwords
+        with lease.upload_token(self.world, self.record, self.http, index, who) as token:
+            yield token.account
 
-    def _burn(self, index: Index, token: UploadToken) -> None:
-        with self.record.step("burn", "giving the upload token back"):
-            if not exchange.burn(self.http, index, token):
-                expires = time.strftime("%H:%M:%S UTC", time.gmtime(token.expires))
-                what = f"{index.name} did not confirm that the upload token is dead"
-                self.record.note(remark("token-not-burned", f"{what}; it dies at {expires}"))
-
-    def _upload(self, index: Index, token: UploadToken, todo: Sequence[Dist]) -> None:
+    def _upload(self, index: Index, account: Account, todo: Sequence[Dist]) -> None:
         attested = {} if self.target(index).attestations == "off" else self.record.run.attested
         mark, jobs = self.record.marker(index.name), self.options.jobs
         total = sum(dist.size for dist in todo)
@@ -77,7 +61,7 @@ class Release(Preparation):
             self.record.step("upload", f"to {index.name}: one file alone, then {jobs} at a time"),
             self.record.reporter.progress("uploaded", total) as tick,
         ):
-            Upload(self.http, index, token, attested, jobs, mark, tick).send_all(todo)
+            Upload(self.http, index, account, attested, jobs, mark, tick).send_all(todo)
 
     def _arrive(self, index: Index, who: Identity | None, found: Sequence[Dist]) -> None:
         if self.options.wait == 0 or index.simple_url is None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from packaging.utils import (
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
+from packaging.utils import parse_sdist_filename, parse_wheel_filename
 from packaging.version import Version
 
 from publisher.errors import AlreadyPublished, ReleaseClosed, ReleaseConflict
@@ -78,11 +75,9 @@ def compare(http: Http, index: Index, dists: Sequence[Dist], projects: Iterable[
     planned = []
     for dist in dists:
         listed = (pages[dist.project] or {}).get(dist.filename)
-        found = decide(dist, listed and with_digest(http, index, listed))
-        times = {name: one.uploaded for name, one in (pages[dist.project] or {}).items()}
-        if found.state == "new" and index.known and (why := barred(dist, times, datetime.now(UTC))):
-            found = Planned(dist, "refused", why=why)
-        planned.append(found)
+        planned.append(decide(dist, listed and with_digest(http, index, listed)))
+    if index.known:
+        planned = list(_within_rules(planned, pages))
     return Plan(tuple(planned), tuple(name for name, page in pages.items() if page is None))
 
 
@@ -95,17 +90,34 @@ def decide(dist: Dist, listed: Listed | None) -> Planned:
     return Planned(dist, "identical" if listed.sha256 == dist.sha256 else "conflict", listed)
 
 
-def barred(dist: Dist, listed: Mapping[str, datetime | None], now: datetime) -> str | None:
+def _within_rules(
+    planned: Sequence[Planned], pages: Mapping[str, Mapping[str, Listed] | None]
+) -> Iterator[Planned]:
+    """The same, but a new file that its release would not take is ``refused``."""
+    now = datetime.now(UTC)
+    new = {(one.dist.project, one.dist.version) for one in planned if one.state == "new"}
+    releases = {(name, version): release_of(pages[name] or {}, version) for name, version in new}
+    for one in planned:
+        dist, why = one.dist, None
+        if one.state == "new":
+            why = barred(dist, releases[dist.project, dist.version], now)
+        yield Planned(dist, "refused", why=why) if why else one
+
+
+def release_of(page: Mapping[str, Listed], version: str) -> dict[str, datetime | None]:
+    """When each file of a release was uploaded, by name (PEP 700), if the index says so; pure."""
+    wanted = Version(version)
+    return {name: one.uploaded for name, one in page.items() if _version(name) == wanted}
+
+
+def barred(dist: Dist, release: Mapping[str, datetime | None], now: datetime) -> str | None:
     """Why a release takes no further file like this one; pure.
 
     Args:
         dist: A file that the index doesn't have.
-        listed: When each file of the project was uploaded, by name (PEP 700), if the index says so.
+        release: What the index has of its release, as ``release_of`` tells it.
         now: The present.
     """
-    release = {
-        name: when for name, when in listed.items() if _version(name) == Version(dist.version)
-    }
     sdists = sorted(name for name in release if not name.endswith(".whl"))
     if dist.kind == "sdist" and sdists:
         return f"the release has an sdist already, {sdists[0]}, and an index takes one"

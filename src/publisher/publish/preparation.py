@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from publisher.errors import InvalidValue, PrivateRepoInPublicLog, PublisherError
+from publisher.errors import InvalidValue, PublisherError
 from publisher.http import Http
 from publisher.models import Dist, Identity, Plan, Target
 from publisher.options import Options
 from publisher.providers.base import Provider
-from publisher.providers.verdicts import Verdict
 from publisher.publish import (
     attest,
     build,
@@ -25,8 +24,8 @@ from publisher.publish import (
     dists,
     exchange,
     identity,
+    objections,
     plan,
-    refusals,
     sources,
 )
 from publisher.publish.measure import Measured
@@ -119,67 +118,61 @@ class Preparation(ABC):
 
     # As whom
 
+    @property
+    def minting(self) -> list[Index]:
+        """The indexes that an upload token comes from; the others want a password."""
+        return [index for index in self.world.indexes if index.account is None]
+
+    @property
+    def attesting(self) -> bool:
+        """Whether an attestation is wanted; without an index, nothing else is."""
+        targets = self.record.run.targets
+        return not targets or any(target.attestations != "off" for target in targets)
+
+    @property
+    def audiences(self) -> list[str]:
+        """What ID tokens are needed for; none where a password does it, and nothing is attested."""
+        wanted = [index.audience for index in self.minting] + [attest.AUDIENCE] * self.attesting
+        return list(dict.fromkeys(wanted))
+
     def identify(self) -> Identity | None:
         """Learn who this run is, and stop if that identity would be refused later on.
 
         Returns:
-            ``None`` where nobody asks: every index wants a password, and nothing is attested.
+            ``None`` where nobody asks for an identity.
         """
-        minting = [index for index in self.world.indexes if index.account is None]
-        attesting = any(t.attestations != "off" for t in self.record.run.targets)
-        attesting = attesting or not self.world.indexes
-        audiences = [index.audience for index in minting] + [attest.AUDIENCE] * attesting
-        if not audiences:
+        if not self.audiences:
             self.record.skip("identity")
             return None
         with self.record.step("identity", "finding out who this run is"):
-            now = time.time()
-            first, *also = dict.fromkeys(audiences)
-            who = identity.probe(self.world.tokens, self.provider, first, now=now, also=also)
-            self.record.run.identity = who
+            who = self.probe()
             self.record.reporter.say(f"this run is {who.label}; {who.issuer} vouches for it")
-            self._judge(who, minting=minting, attesting=attesting)
-            for index in minting:
+            self.tell_risks(who)
+            for objection in self.objections(who):
+                raise objection
+            for index in self.minting:
                 exchange.confirm_audience(self.http, index, who)
         return who
 
-    def _judge(self, who: Identity, *, minting: Sequence[Index], attesting: bool) -> None:
-        """Stop before any act if index or Sigstore would refuse this identity later on."""
+    def probe(self) -> Identity:
+        """Who this run is, by a token that is only looked at; every audience must have one."""
+        first, *also = self.audiences
+        now = time.time()
+        who = identity.probe(self.world.tokens, self.provider, first, now=now, also=also)
+        self.record.run.identity = who
+        return who
+
+    def tell_risks(self, who: Identity) -> None:
+        """Say what is risky about an identity that will be accepted."""
         for warning in self.provider.warnings(who.claims):
             self.record.note(remark("default-service-account", warning))
-        minted = self.provider.mint_verdict(who.claims)
-        for index in minting:
-            if index.known and not minted.accepted:
-                raise self.refusal(minted, index, who)
-        if not attesting:
-            return
-        attested = self.provider.attest_verdict(who.claims, public=self.world.public_log)
-        if not attested.accepted:
-            raise attested.error(publisher=dict(who.publisher))
-        if self.world.public_log:
-            self.guard_name(who)
 
-    @staticmethod
-    def refusal(verdict: Verdict, index: Index, who: Identity) -> PublisherError:
-        """A refused mint as an error, with the same help as if the index had been asked."""
-        told = refusals.explain(str(verdict.code), verdict.why, index.name, who)
-        told_by = replace(verdict, hint=verdict.hint or told.hint)
-        return told_by.error(register=dict(who.register), **told.facts)
-
-    def guard_name(self, who: Identity) -> None:
-        """Let a private repository's name into a public log only if somebody said so.
-
-        Raises:
-            PrivateRepoInPublicLog: Nobody did.
-        """
-        private = self.provider.private(who.claims)
-        if private and PrivateRepoInPublicLog.code not in self.options.allow:
-            raise PrivateRepoInPublicLog(
-                f"attesting writes the name {private} into a public log, for ever",
-                facts={"repository": private},
-                hint="If that is fine: --allow private-repo-in-public-log. If it is not: "
-                "--attestations off.",
-            )
+    def objections(self, who: Identity) -> Iterator[PublisherError]:
+        """Why an index or Sigstore would refuse this identity later on; pure."""
+        yield from objections.to_mint(self.provider, who, self.minting)
+        if self.attesting:
+            allow, public = self.options.allow, self.world.public_log
+            yield from objections.to_attest(self.provider, who, allow, public=public)
 
     # What
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,7 @@ from packaging.utils import canonicalize_name
 from publisher.errors import DistError, ExchangeError, NothingToPublish, PublisherError, Stopped
 from publisher.models import Dist, Identity, Plan, Planned
 from publisher.outlook import Form, Opinion, Outlook, Review
-from publisher.publish import attest, contract, dists, exchange, existing, identity, plan, sources
+from publisher.publish import contract, dists, exchange, existing, lease, plan, sources
 from publisher.publish.preparation import Preparation
 from publisher.remarks import remark
 from publisher.world import Index
@@ -53,7 +52,7 @@ class Examination(Preparation):
         if who:
             self._judge_both(who)
         files, projects = self._files(planned)
-        if files and self._attesting:
+        if files and self.attesting:
             with self._tolerant():
                 self._look_beside(who, files)
         for index in self.world.indexes:
@@ -79,7 +78,8 @@ class Examination(Preparation):
     def _look_who(self) -> None:
         """Who the job is, or would be: from its token, from given claims, or invented."""
         if self._here:
-            self._probe()
+            if self.audiences:
+                self.probe()
             return
         claims = self.provider.claims or self.provider.persona().claims
         who = Identity(self.provider.name, self.provider.issuer, claims, {}, {})
@@ -98,34 +98,15 @@ class Examination(Preparation):
             who, publisher=publisher, register=register, compared=compared
         )
 
-    def _probe(self) -> None:
-        minting = [index.audience for index in self.world.indexes if index.account is None]
-        attesting = self._attesting
-        audiences = dict.fromkeys((*minting, *[attest.AUDIENCE] * attesting))
-        if not audiences:  # every index wants a password, and nothing is attested
-            return
-        first, *also = audiences
-        now = time.time()
-        who = identity.probe(self.world.tokens, self.provider, first, now=now, also=also)
-        self.record.run.identity = who
-
     def _judge_both(self, who: Identity) -> None:
         minted = self.provider.mint_verdict(who.claims)
         attested = self.provider.attest_verdict(who.claims, public=self.world.public_log)
-        if any(index.account is None for index in self.world.indexes):
+        if self.minting:
             self.found.mint = Opinion(minted.accepted, minted.code, minted.why)
             self.found.attest = Opinion(attested.accepted, attested.code, attested.why)
-        minting = [index for index in self.world.indexes if index.known and not index.account]
-        attesting = self._attesting
-        if minting and not minted.accepted:
-            self._tell(self.refusal(minted, minting[0], who))
-        if attesting and not attested.accepted:
-            self._tell(attested.error(publisher=dict(who.publisher)))
-        if attesting and attested.accepted and self.world.public_log:
-            with self._tolerant():
-                self.guard_name(who)
-        for warning in self.provider.warnings(who.claims):
-            self.record.note(remark("default-service-account", warning))
+        for objection in self.objections(who):
+            self._tell(objection)
+        self.tell_risks(who)
 
     # What
 
@@ -229,10 +210,6 @@ class Examination(Preparation):
                 self.record.note(remark("index-not-readable", what))
 
     @property
-    def _attesting(self) -> bool:
-        return any(target.attestations != "off" for target in self.record.run.targets)
-
-    @property
     def _here(self) -> bool:
         """Whether this process is the job, and not only a review of its claims."""
         return self.world.vouched and not self.found.played
@@ -259,15 +236,8 @@ class Examination(Preparation):
             what = f"no token is asked for: it might create {names} on {index.name}"
             self.record.note(remark("not-minted", what))
             return
-        with self.record.step("mint", f"trading the identity for a token of {index.name}"):
-            tokens, now = self.world.tokens, time.time()
-            fresh, _ = identity.fetch(tokens, index.audience, who.issuer, now=now)
-            token = exchange.mint(self.http, index, fresh, who)
-            self.record.reporter.mask(token.secret)
-        with self.record.step("burn", "giving the upload token back"):
-            if not exchange.burn(self.http, index, token):
-                what = f"{index.name} did not confirm that the upload token is dead"
-                self.record.note(remark("token-not-burned", what))
+        with lease.upload_token(self.world, self.record, self.http, index, who):
+            pass  # that it can be had is all there is to know
 
 
 def _outlook(index: Index, planned: Planned) -> Outlook:

@@ -22,7 +22,7 @@ from publisher.errors import (
     UploadRefused,
 )
 from publisher.http import Answer, Http, NetworkError
-from publisher.models import Attested, Dist, Mark, UploadToken
+from publisher.models import Account, Attested, Dist, Mark
 from publisher.publish import rejections
 from publisher.publish.form import FileChanged, FileForm
 from publisher.publish.pace import Pace
@@ -44,7 +44,7 @@ class Upload:
 
     http: Http
     index: Index
-    token: UploadToken
+    account: Account
     attested: Mapping[str, tuple[Attested, ...]]
     jobs: int
     mark: Mark
@@ -118,7 +118,7 @@ class Upload:
             fields = (*fields, ("attestations", f"[{texts}]"))
         form = FileForm(fields, "content", dist.path, dist.size, self.tick)
         try:
-            answer = self.http.post_stream(self.index.upload_url, form, self.token)
+            answer = self.http.post_stream(self.index.upload_url, form, self.account)
         except FileChanged as error:
             raise self._failed(dist, str(error)) from error
         except NetworkError:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from publisher.errors import CannotWrite
-from publisher.files import write_whole
+from publisher.files import write_whole, writing
 
 
 def write(text: str, path: Path, what: str) -> None:
@@ -16,7 +13,7 @@ def write(text: str, path: Path, what: str) -> None:
     Raises:
         CannotWrite: The file can't be written; ``what`` says in the message what it was to be.
     """
-    with _writing(path, what):
+    with writing(path, f"the {what} can't be written"):
         write_whole(path, text.encode())
 
 
@@ -27,7 +24,7 @@ def append(text: str, path: Path, what: str) -> None:
         CannotWrite: As ``write``.
     """
     with (
-        _writing(path, what),
+        writing(path, f"the {what} can't be written"),
         path.open("a", encoding="utf-8", errors="surrogateescape", newline="\n") as file,
     ):
         file.write(text)
@@ -39,12 +36,3 @@ def length(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
-
-
-@contextmanager
-def _writing(path: Path, what: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as e:
-        message = f"the {what} can't be written: {e.strerror}"
-        raise CannotWrite(message, facts={"path": str(path)}) from e
