@@ -26,7 +26,7 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 LEAVES = "errors models outlook remarks reporter"
-TOOLS = f"{LEAVES} addresses files world http transport git"
+TOOLS = f"{LEAVES} addresses ahead files world http transport git"
 HELPERS = " ".join(
     f"publish.{name}"
     for name in (
@@ -55,10 +55,11 @@ COMPOSERS = (
 # Who may import whom; the first pattern that fits a module holds. So a new file in publish/ is a
 # step until it is listed as a helper, and a new file anywhere else fails until it has a row.
 MAY = {
-    "publisher addresses commands outlook git incumbent publish report verify": "",
+    "publisher addresses ahead commands outlook git incumbent publish report verify": "",
     "models": "outlook",
     "errors remarks reporter rows transport world": "models",
-    "http": "publisher addresses models transport",  # publisher: the version, for the User-Agent
+    # publisher: the version, for the User-Agent
+    "http": "publisher addresses ahead models transport",
     "options": "commands models rows",
     "usage": "commands errors options rows",
     "settings": "commands errors incumbent models options rows usage",

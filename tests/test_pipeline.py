@@ -243,11 +243,11 @@ def test_a_token_that_can_not_be_burned_is_told(
 def test_requests_are_counted(rehearse: Rehearsal, project_name: str, tmp_path: Path) -> None:
     make_wheel(tmp_path, project_name)
     counted = {step["name"]: step["requests"] for step in rehearse(tmp_path)["steps"]}
+    # What the index has is asked while the identity is; the answer may be late for that.
+    assert counted.pop("identity") + counted.pop("plan") == 2
     # sign: certificate and entry; arrival: listing and provenance. ID tokens come from the world.
     assert counted == {
-        "identity": 1,
         "dists": 0,
-        "plan": 1,
         "mint": 1,
         "sign": 2,
         "verify": 0,

@@ -10,7 +10,9 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import quote, quote_plus, urlsplit
@@ -20,6 +22,7 @@ from requests.structures import CaseInsensitiveDict
 
 import publisher
 from publisher.addresses import carries_secrets, is_loopback, is_public
+from publisher.ahead import ahead
 from publisher.models import Account, Secret
 from publisher.transport import (
     BLOCK,
@@ -147,6 +150,7 @@ class Http:
         self._ca, self.notice = ca, notice
         self._lock = threading.Lock()
         self._local = threading.local()
+        self._begun: dict[tuple[str, str], Future[Answer]] = {}
         self._patient, self._once = (
             Adapter(Patience.of(self._retried, tries=tries), self._count) for tries in (TRIES, 0)
         )
@@ -192,6 +196,15 @@ class Http:
         self, url: str, *, accept: str = "application/json", account: Account | None = None
     ) -> Answer:
         """GET, with a login only if an ``account`` is given; retried. Raises ``NetworkError``."""
+        begun = None if account else self._begun.pop((url, accept), None)
+        return begun.result() if begun else self._get(url, accept, account)
+
+    def begin_get(self, url: str, *, accept: str = "application/json") -> None:
+        """Send already what the next ``get`` of this will ask."""
+        if (url, accept) not in self._begun:
+            self._begun[url, accept] = ahead(partial(self._get, url, accept))
+
+    def _get(self, url: str, accept: str, account: Account | None = None) -> Answer:
         return self._ask("GET", url, account, headers={"Accept": accept})
 
     def post_json(self, url: str, payload: Mapping[str, Secret], *, retry: bool = False) -> Answer:

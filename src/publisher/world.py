@@ -6,6 +6,7 @@ A rehearsal is another ``World`` (``publisher.rehearsal.open``), never another p
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,6 +79,9 @@ class Index:
         return f"{self.web_url}manage/{page}/publishing/?{query}" if self.web_url else None
 
 
+SOON = 60.0  # seconds
+
+
 class TokenSource(Protocol):
     """The one door to ID tokens."""
 
@@ -85,12 +89,32 @@ class TokenSource(Protocol):
         """A token for ``audience``; with ``spend=False`` it is only looked at.
 
         Some CIs give a job a fixed number of tokens, each good for one use: a spent one is never
-        given again. Elsewhere each call asks the identity provider anew.
+        given again. Elsewhere the identity provider is asked, and what was only looked at is
+        given next, if that is soon.
 
         Raises:
             IdentityError: There is no such token.
         """
         ...
+
+
+def asked(ask: Callable[[str], Secret]) -> TokenSource:
+    """The door to ID tokens where each is asked for.
+
+    One that was only looked at is spent next, instead of another, if it is younger than ``SOON``.
+    """
+    seen: dict[str, tuple[float, Secret]] = {}
+
+    def token(audience: str, *, spend: bool = True) -> Secret:
+        now = time.monotonic()
+        since, known = seen.pop(audience, (now - SOON, None))
+        if known is None or now - since >= SOON:
+            since, known = now, ask(audience)
+        if not spend:
+            seen[audience] = since, known
+        return known
+
+    return token
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,12 @@ IN_FLIGHT = 32  # log submissions; beyond that the handshakes eat the gain
 AUDIENCE = "sigstore"
 
 
+def load() -> None:
+    """Import already what signing needs."""
+    import pypi_attestations  # noqa: F401
+    import sigstore.sign  # noqa: F401
+
+
 def certify(http: Http, trusted: ClientTrustConfig, token: Secret) -> Signer:
     """Make the run's key and get its certificate (ten minutes) for the identity of ``token``.
 

@@ -16,6 +16,11 @@ DISABLED = "functionality not enabled"
 LONGEST = 2000  # characters of a refusal
 
 
+def begin(http: Http, index: Index) -> None:
+    """Ask the index already for its audience."""
+    http.begin_get(index.audience_url())
+
+
 def confirm_audience(http: Http, index: Index, identity: Identity) -> None:
     """Check that the index asks for the audience its profile pins.
 

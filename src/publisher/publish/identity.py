@@ -6,9 +6,11 @@ import base64
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
+from publisher.ahead import ahead
 from publisher.errors import (
     IdTokenMissing,
     InvalidValue,
@@ -18,7 +20,7 @@ from publisher.errors import (
 )
 from publisher.models import Identity, Secret
 from publisher.providers.base import Provider
-from publisher.world import TokenSource
+from publisher.world import TokenSource, asked
 
 LEEWAY = 30  # seconds, as the index allows
 TRIES = 3
@@ -27,16 +29,17 @@ TRIES = 3
 def ambient(provider: Provider) -> TokenSource:
     """The way to ID tokens inside the job of ``provider``: held ones, or through ``id``.
 
-    Held tokens are used once each, in their order. Others are asked for anew at each call; ``id``
-    looks for GitHub first and for Google next, and stops there.
+    Held tokens are used once each, in their order. Others are asked for; ``id`` looks for GitHub
+    first and for Google next, and stops there.
     """
     spent: set[str] = set()
+    ask = asked(partial(_ask, provider))
 
     def fetch(audience: str, *, spend: bool = True) -> Secret:
         held = provider.held()
         if held is None:
             provider.preflight()
-            return _ask(provider, audience)
+            return ask(audience, spend=spend)
         token = _choose(held, provider.issuer, audience, spent)
         if spend:
             spent.add(token.reveal())
@@ -247,9 +250,9 @@ def probe(
     Raises:
         IdentityError: There is no identity, or it is not the provider's.
     """
-    _, claims = fetch(tokens, audience, provider.issuer, now=now, spend=False)
-    for further in also:
-        fetch(tokens, further, provider.issuer, now=now, spend=False)
+    look = partial(fetch, tokens, issuer=provider.issuer, now=now, spend=False)
+    begun = [ahead(partial(look, one)) for one in (audience, *also)]
+    (_, claims), *_ = [token.result() for token in begun]
     return Identity(
         provider=provider.name,
         issuer=provider.issuer,

@@ -26,7 +26,7 @@ class Release(Preparation):
         """Do it all; every ``PublisherError`` leaves the record as far as it got."""
         planned = self.read_paths()
         self.aim()
-        who = self.identify()
+        who = self.identify(planned)
         found = self.read_dists(planned)
         plans = self.plans(found)
         lacking = {dist.filename: dist for plan in plans.values() for dist in plan.of("new")}

@@ -14,7 +14,7 @@ from publisher.errors import AlreadyPublished, ReleaseClosed, ReleaseConflict
 from publisher.http import Http, NetworkError
 from publisher.models import Dist, Listed, Plan, Planned
 from publisher.publish.difference import describe
-from publisher.publish.simple import fetch, listing, with_digest
+from publisher.publish.simple import begin, fetch, listing, with_digest
 from publisher.world import Index
 
 UNKNOWN = "the index has a file of this name, without SHA-256, that can't be fetched to compare"
@@ -71,6 +71,8 @@ def compare(http: Http, index: Index, dists: Sequence[Dist], projects: Iterable[
     if index.simple_url is None:
         return Plan(tuple(Planned(dist, "new") for dist in dists))
     names = sorted({*projects, *(dist.project for dist in dists)})
+    for name in names:
+        begin(http, index, name)
     pages = {name: listing(http, index, name) for name in names}
     planned = []
     for dist in dists:

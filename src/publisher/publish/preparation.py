@@ -26,6 +26,7 @@ from publisher.publish import (
     identity,
     objections,
     plan,
+    simple,
     sources,
 )
 from publisher.publish.measure import Measured
@@ -116,6 +117,15 @@ class Preparation(ABC):
         """How attestations are handled on ``index``."""
         return next(t for t in self.record.run.targets if t.name == index.name)
 
+    def _begin(self, planned: Sequence[sources.Source]) -> None:
+        """Send off together what will be asked anyway, and waits for no other answer."""
+        self.proofs.begin()
+        for index in self.minting:
+            exchange.begin(self.http, index)
+        for index in self.world.indexes:
+            for project in sources.projects(planned):
+                simple.begin(self.http, index, project)
+
     # As whom
 
     @property
@@ -135,8 +145,10 @@ class Preparation(ABC):
         wanted = [index.audience for index in self.minting] + [attest.AUDIENCE] * self.attesting
         return list(dict.fromkeys(wanted))
 
-    def identify(self) -> Identity | None:
+    def identify(self, planned: Sequence[sources.Source] = ()) -> Identity | None:
         """Learn who this run is, and stop if that identity would be refused later on.
+
+        While that is asked, so is what the index has of the dists that are ``planned``.
 
         Returns:
             ``None`` where nobody asks for an identity.
@@ -145,6 +157,7 @@ class Preparation(ABC):
             self.record.skip("identity")
             return None
         with self.record.step("identity", "finding out who this run is"):
+            self._begin(planned)
             who = self.probe()
             self.record.reporter.say(f"this run is {who.label}; {who.issuer} vouches for it")
             self.tell_risks(who)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
 
+from publisher.ahead import ahead
 from publisher.errors import AttestError
 from publisher.http import Http
 from publisher.models import Attested, Dist, Identity
@@ -16,9 +17,6 @@ from publisher.publish.recorder import Recorder
 from publisher.remarks import remark
 from publisher.verify import core
 from publisher.world import World
-
-if TYPE_CHECKING:
-    from sigstore.models import ClientTrustConfig
 
 Existing = Mapping[str, tuple[Attested, ...]]
 
@@ -34,14 +32,24 @@ class Proofs:
     _beside: Existing = field(default_factory=dict)
     _tried: bool = False
 
-    @cached_property
-    def _trust(self) -> ClientTrustConfig:
-        return core.trust(self.world.trust_config)
+    def begin(self) -> None:
+        """Have the trust root and Sigstore's clients ready when they are needed."""
+        if self.modes != {"off"}:
+            _ = self._opening
 
     @cached_property
+    def _opening(self) -> Future[core.Verifier]:
+        return ahead(self._open)
+
+    def _open(self) -> core.Verifier:
+        verifier = core.Verifier(core.trust(self.world.trust_config))
+        attest.load()
+        return verifier
+
+    @property
     def verifier(self) -> core.Verifier:
         """The strict verifier, under the one trust root of this run."""
-        return core.Verifier(self._trust)
+        return self._opening.result()
 
     def find(self, who: Identity, todo: Sequence[Dist]) -> None:
         """Read and verify what lies beside the dists, before the index is asked for a token.
@@ -96,6 +104,6 @@ class Proofs:
             fresh, _ = identity.fetch(
                 self.world.tokens, attest.AUDIENCE, who.issuer, now=time.time()
             )
-            signer = attest.certify(self.http, self._trust, fresh)
+            signer = attest.certify(self.http, self.verifier.trusted, fresh)
             with self.record.reporter.progress("signed", len(lacking)) as tick:
                 return attest.sign(signer, lacking, tick)

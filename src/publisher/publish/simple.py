@@ -22,6 +22,12 @@ ANY = f"{SIMPLE_JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.
 DIGEST_CAP = 1 << 30  # bytes of a file that is fetched because the index lists no SHA-256
 
 
+def begin(http: Http, index: Index, project: str) -> None:
+    """Ask the index already for the files of a project, if that needs no login."""
+    if index.simple_url and index.reader() is None:
+        http.begin_get(index.listing_url(project), accept=_accepted(index))
+
+
 def listing(http: Http, index: Index, project: str) -> dict[str, Listed] | None:
     """The files of a project by name, as the simple API lists them; ``None``: no such project.
 
@@ -30,8 +36,7 @@ def listing(http: Http, index: Index, project: str) -> dict[str, Listed] | None:
     """
     url = index.listing_url(project)
     try:
-        accept = SIMPLE_JSON if index.known else ANY
-        answer = http.get(url, accept=accept, account=index.reader())
+        answer = http.get(url, accept=_accepted(index), account=index.reader())
     except NetworkError as error:
         raise IndexUnreachable(
             f"{index.name} does not answer: {error.reason}",
@@ -53,6 +58,10 @@ def listing(http: Http, index: Index, project: str) -> dict[str, Listed] | None:
             facts=answer.facts(),
             hint="Something between here and the index may have answered: a proxy, a login page.",
         ) from error
+
+
+def _accepted(index: Index) -> str:
+    return SIMPLE_JSON if index.known else ANY
 
 
 def with_digest(http: Http, index: Index, listed: Listed) -> Listed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import tomllib
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -126,6 +127,18 @@ def declared(folder: Path) -> tuple[str | None, str | None]:
         name if isinstance(name, str) and name else None,
         version if isinstance(version, str) else None,
     )
+
+
+def projects(planned: Iterable[Source]) -> set[str]:
+    """The projects whose dists are there already (PEP 503), as far as filenames tell."""
+    names: set[str] = set()
+    for place in (place for source in planned for place in source.found):
+        inside = _files(Path(place)) or map(Path, glob.glob(place))  # noqa: PTH207 - may be absolute
+        for file in inside:
+            with suppress(ValueError):
+                parse = parse_wheel_filename if file.suffix == ".whl" else parse_sdist_filename
+                names.add(parse(file.name)[0])
+    return names
 
 
 def _files(folder: Path) -> list[Path]:

@@ -16,7 +16,7 @@ from publisher.errors import PublisherError, SandboxUnusable, TokenRequestFailed
 from publisher.models import Account, Persona, Secret
 from publisher.rehearsal import evidence, loopback
 from publisher.rehearsal.child import child
-from publisher.world import Index, TokenSource, World, pypi
+from publisher.world import Index, TokenSource, World, asked, pypi
 
 SCHEMA = "publisher.sandbox/1"
 
@@ -179,14 +179,14 @@ def _tokens(sandbox: Mapping[str, Any], persona: Persona) -> TokenSource:
     loopback.check_all(given)
     bearer = Secret(given["request_token"])
 
-    def token(audience: str, *, spend: bool = True) -> Secret:  # noqa: ARG001 - always fresh
-        asked = f"{given['request_url']}&audience={quote(audience, safe='')}"
+    def ask(audience: str) -> Secret:
+        wanted = f"{given['request_url']}&audience={quote(audience, safe='')}"
         authorization = {"Authorization": f"bearer {bearer.reveal()}"}
-        answer = loopback.call("GET", asked, ca=sandbox["ca"], headers=authorization)
+        answer = loopback.call("GET", wanted, ca=sandbox["ca"], headers=authorization)
         if answer.status != 200:
             raise TokenRequestFailed(
                 "the rehearsal's identity provider gave no token", facts={"status": answer.status}
             )
         return Secret(answer.json(url)["value"])
 
-    return token
+    return asked(ask)

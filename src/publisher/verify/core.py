@@ -6,6 +6,7 @@ else is claimed must agree with it.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from datetime import datetime
@@ -92,6 +93,7 @@ class Verifier:
     def __init__(self, trusted: ClientTrustConfig) -> None:
         from sigstore.verify import Verifier as SigstoreVerifier
 
+        self.trusted = trusted
         self._sigstore = SigstoreVerifier(trusted_root=trusted.trusted_root)
 
     def attestation(
@@ -115,7 +117,8 @@ class Verifier:
             if len(attestation.verification_material.transparency_entries) != 1:
                 raise Unproven("it must have exactly one transparency log entry")
             bundle = attestation.to_bundle()
-            _, payload = self._sigstore.verify_dsse(bundle, _policy(publisher))
+            policy = _policy(tuple(publisher.items()))
+            _, payload = self._sigstore.verify_dsse(bundle, policy)
             certificate = describe(bundle.signing_certificate)
             check_environment(certificate, publisher)
             predicate_type = _check_statement(payload, filename, sha256)
@@ -162,6 +165,7 @@ class Verifier:
         return tuple(proofs)
 
 
+@functools.lru_cache(maxsize=128)  # one certificate signs all files of a run
 def describe(certificate: x509.Certificate) -> Certificate:
     """What a Fulcio certificate says, extensions by name."""
     from cryptography import x509 as lib
@@ -189,7 +193,8 @@ def _iso(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
-def _policy(publisher: Mapping[str, str | None]) -> VerificationPolicy:
+@functools.lru_cache(maxsize=128)
+def _policy(publisher: tuple[tuple[str, str | None], ...]) -> VerificationPolicy:
     """The policy that the index applies to an attestation of this publisher."""
     from pydantic import TypeAdapter
     from pypi_attestations import Publisher
