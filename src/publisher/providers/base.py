@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NoReturn
 
 from publisher import git
 from publisher.errors import MintRefused, NotAttestable, PublisherError, TokenUnexpected
@@ -262,6 +262,11 @@ class Provider(ABC):
         lines = [f"    {'  ' * depth}{line}" for depth, line in enumerate(self.job)]
         named = f"    {'  ' * len(lines)}environment: release    # add the registered name"
         return "\n".join((UNNAMED, "", *lines, named))
+
+
+def no_number(name: str) -> NoReturn:
+    """For ``json.loads``: NaN and the infinities are Python's own, and no claims."""
+    raise ValueError(f"{name} is no number")
 
 
 def policy_refusals(

@@ -7,7 +7,6 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from publisher.errors import (
     IdTokenMissing,
@@ -17,7 +16,7 @@ from publisher.errors import (
     TokenUnexpected,
 )
 from publisher.models import Identity, Secret
-from publisher.providers.base import Provider
+from publisher.providers.base import Provider, no_number
 from publisher.world import TokenSource
 
 LEEWAY = 30  # seconds, as the index allows
@@ -183,16 +182,12 @@ def claims_of(token: Secret) -> dict[str, object]:
     try:
         payload = token.reveal().split(".")[1]
         text = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
-        claims = json.loads(text, parse_constant=_no_number)
+        claims = json.loads(text, parse_constant=no_number)
         if not isinstance(claims, dict):
             raise ValueError("its payload is not an object")
     except (IndexError, ValueError, RecursionError) as error:
         raise TokenUnexpected("what the identity provider gave is not a JWT") from error
     return claims
-
-
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
 
 
 def fetch(
