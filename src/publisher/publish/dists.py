@@ -26,10 +26,9 @@ from publisher.errors import (
 )
 from publisher.models import Dist, Finding
 from publisher.publish import archive, filename, metadata
-from publisher.publish.measure import Measured, measure
+from publisher.publish.measure import WORKERS, Measured, measure
 from publisher.remarks import remark
 
-_WORKERS = 8
 _LIMIT = 100 << 20  # PyPI's default; a project can ask for more
 _COMPANIONS = (".attestation", ".asc", ".sig", ".sigstore", ".sigstore.json", ".gitignore")
 
@@ -192,7 +191,7 @@ def read_all(
     measured = measure(paths)
     if trust:
         trust({path.name: found for path, found in measured.items()})
-    with ThreadPoolExecutor(_WORKERS) as pool:
+    with ThreadPoolExecutor(WORKERS) as pool:
         results = list(pool.map(lambda path: _try_read(path, measured[path]), paths))
     for finding in _merged(finding for _, findings in results for finding in findings):
         note(finding)
