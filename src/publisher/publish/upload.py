@@ -61,7 +61,7 @@ class Upload:
 
     def _send(self, dist: Dist) -> None:
         try:
-            answer = self._post(dist)
+            answer = self._post(dist)  # a yes may have any body: PyPI's is an HTML page
             if answer.status != 200 and (self.index.known or answer.status != 201):
                 raise _refused(self.index, dist, answer)
         except UploadError as error:
