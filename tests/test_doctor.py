@@ -204,6 +204,30 @@ def test_what_each_file_will_meet(
     assert "conflict" in {one["state"] for one in found["plan"]}
 
 
+def test_bad_files_are_refused_each_for_itself(
+    doctor: Doctor, sandbox: Sandbox, tmp_path: Path, project_name: str
+) -> None:
+    """All are read together: what is worth saying of several is said once."""
+    dists = tmp_path / "dist"
+    wheels = [
+        make_wheel(dists, project_name, tag=f"cp31{n}-cp31{n}-win32", description="")
+        for n in range(4)
+    ]
+    good, bad = wheels[:2], wheels[2:]
+    for path in bad:
+        path.write_bytes(b"no archive")
+    found = doctor("--sandbox", sandbox.control, dists, exit_code=4)
+    states = {one["filename"]: one["state"] for one in found["plan"]}
+    assert states == {path.name: "new" for path in good} | {path.name: "refused" for path in bad}
+    told = [(one["code"], one["facts"]) for one in found["findings"]]
+    assert [facts["file"] for code, facts in told if code == "broken-archive"] == [
+        path.name for path in bad
+    ]
+    assert [facts["files"] for code, facts in told if code == "description-check"] == [
+        [path.name for path in good]
+    ]
+
+
 def test_a_conflict_would_end_the_run(
     doctor: Doctor, sandbox: Sandbox, tmp_path: Path, project_name: str
 ) -> None:

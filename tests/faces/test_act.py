@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("ruamel.yaml")
+pytest.importorskip("ruamel.yaml", reason="it is of the extra: faces")
 
 from support.act import OURS, ROOT, Act, load, with_inputs, without_hosts
 from support.archives import make_wheel

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("ruamel.yaml")
+pytest.importorskip("ruamel.yaml", reason="it is of the extra: faces")
 
 import publisher
 from support.act import load

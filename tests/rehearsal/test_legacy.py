@@ -208,8 +208,9 @@ def _tar(
 ) -> Callable[[Path, str], Path]:
     def make(folder: Path, project: str) -> Path:
         path = folder / name.replace("{n}", project)
-        # the types know each mode by itself only
-        with tarfile.open(str(path), f"w:{mode}", format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]
+        with tarfile.open(  # type: ignore[call-overload]  # its types know each mode by itself only
+            str(path), f"w:{mode}", format=tarfile.PAX_FORMAT
+        ) as archive:
             for member in [f"{project}-1.0/PKG-INFO", f"{project}-1.0/setup.py", *members]:
                 info = tarfile.TarInfo(member)
                 info.pax_headers = dict(pax or {})

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn
 
 from publisher.errors import InvalidValue, ProviderNotHere
 from publisher.providers.activestate import ActiveState
-from publisher.providers.base import Provider
+from publisher.providers.base import Provider, no_number
 from publisher.providers.github import GitHub
 from publisher.providers.gitlab import GitLab
 from publisher.providers.google import Google
@@ -81,10 +80,6 @@ def from_claims(
     return next(issuing, stranger)(env, folder, claims)
 
 
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
-
-
 def read_claims(path: Path) -> Mapping[str, object]:
     """The claims in a file: a JSON object of them, or one that has them under ``claims``.
 
@@ -94,7 +89,7 @@ def read_claims(path: Path) -> Mapping[str, object]:
     problem = ""
     value: object = None
     try:
-        value = json.loads(path.read_text("utf-8"), parse_constant=_no_number)
+        value = json.loads(path.read_text("utf-8"), parse_constant=no_number)
     except OSError as error:
         problem = error.strerror or "it can't be read"
     except RecursionError:

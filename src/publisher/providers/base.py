@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NoReturn
 
 from publisher import git
 from publisher.errors import MintRefused, NotAttestable, PublisherError, TokenUnexpected
@@ -216,14 +217,16 @@ class Provider(ABC):
 
     def knows_itself(self) -> bool:
         """Whether the project's name is known, and not made up for a rehearsal."""
-        return self.claims is not None or self.detects(self.env) or any(self._remote())
+        return self.claims is not None or self.detects(self.env) or any(self._remote)
 
+    @cached_property
     def _remote(self) -> tuple[str, str]:
+        """Host and path that the checkout's remote names, or nothing."""
         return git.remote(self.folder, env=self.env)
 
     def _checkout(self, forge: str, owner: str) -> str:
         """The project's path at ``forge``, or one of ``owner`` named after its folder."""
-        host, path = self._remote()
+        host, path = self._remote
         if host == forge and (forge != "github.com" or path.count("/") == 1):
             return path
         folder = re.sub(r"[^A-Za-z0-9._-]+", "-", self.folder.resolve().name)
@@ -259,6 +262,11 @@ class Provider(ABC):
         lines = [f"    {'  ' * depth}{line}" for depth, line in enumerate(self.job)]
         named = f"    {'  ' * len(lines)}environment: release    # add the registered name"
         return "\n".join((UNNAMED, "", *lines, named))
+
+
+def no_number(name: str) -> NoReturn:
+    """For ``json.loads``: NaN and the infinities are Python's own, and no claims."""
+    raise ValueError(f"{name} is no number")
 
 
 def policy_refusals(

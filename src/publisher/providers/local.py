@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NoReturn
 
-from publisher import git
 from publisher.errors import NoIdentityProvider
 from publisher.providers.base import Claims, Provider, Registered
 from publisher.providers.github import GitHub
@@ -51,7 +50,7 @@ class Local(Provider):
 
     def understudy(self) -> Provider:
         """A laptop rehearses the job of a CI that could publish this project."""
-        host, _ = git.remote(self.folder, env=self.env)
+        host, _ = self._remote
         return (GitLab if host == "gitlab.com" else GitHub)(self.env, self.folder)
 
     def publisher(self, claims: Claims) -> Mapping[str, str | None]:  # noqa: ARG002 - for Foreign

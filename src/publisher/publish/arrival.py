@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -39,7 +39,7 @@ def wait_for(
 
     Returns the listed ones by filename; ``on_pause`` is told how many are still missing.
     """
-    deadline, pause = time.monotonic() + wait, FIRST_PAUSE
+    pauses = _pauses(time.monotonic() + wait)
     wanted = {dist.filename: dist for dist in dists}
     seen: dict[str, Listed] = {}
     while True:
@@ -47,11 +47,18 @@ def wait_for(
         for project in sorted({wanted[name].project for name in missing}):
             seen |= _listing(http, index, project)
         missing = wanted.keys() - seen.keys()
-        left = deadline - time.monotonic()
-        if not missing or left <= 0:
+        pause = next(pauses, 0) if missing else 0
+        if not pause:
             return {name: listed for name, listed in seen.items() if name in wanted}
         on_pause(len(missing))
-        time.sleep(min(pause, left))
+        time.sleep(pause)
+
+
+def _pauses(until: float) -> Iterator[float]:
+    """Seconds to wait before each further look, longer each time, while there is time left."""
+    pause = FIRST_PAUSE
+    while (left := until - time.monotonic()) > 0:
+        yield min(pause, left)
         pause = min(pause * 2, LONGEST_PAUSE)
 
 
@@ -132,16 +139,15 @@ class Inspection:
         return self._verify(dist, self.verifier) if self.verifier else "not-checked"
 
     def _provenance(self, url: str) -> dict[str, object]:
-        pause = FIRST_PAUSE
+        pauses = _pauses(self.until)
         while True:
             answer = self.http.get(url, accept=INTEGRITY_JSON)
             if answer.status == 200:
                 return answer.json_object()
-            left = self.until - time.monotonic()
-            if answer.status != 404 or left <= 0:
+            pause = next(pauses, 0) if answer.status == 404 else 0
+            if not pause:
                 raise NetworkError(url, f"answered {answer.status}")
-            time.sleep(min(pause, left))
-            pause = min(pause * 2, LONGEST_PAUSE)
+            time.sleep(pause)
 
     def _verify(self, dist: Dist, verifier: Verifier) -> ArrivalState:
         url = self.index.provenance_url(dist.project, dist.version, dist.filename)

@@ -87,12 +87,9 @@ def _rst_problems(text: str) -> tuple[str, ...]:
 def _surroundings(folder: str) -> dict[str, str]:
     """Nothing that a description could show, and what Windows can't start a process without."""
     names = ("HOME", "USERPROFILE", "DOCUTILSCONFIG")
-    system = {"SYSTEMROOT": root} if (root := _system_root()) else {}
+    windows = sys.platform == "win32"
+    system = {"SYSTEMROOT": f"{Path(sys.executable).anchor}Windows"} if windows else {}
     return {**dict.fromkeys(names, folder), **system}
-
-
-def _system_root() -> str | None:
-    return str(Path(sys.executable).anchor + "Windows") if sys.platform == "win32" else None
 
 
 def _readable(found: re.Match[str]) -> str:

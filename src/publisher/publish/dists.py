@@ -15,21 +15,20 @@ from packaging.utils import canonicalize_name, parse_sdist_filename
 from packaging.version import Version
 
 from publisher.errors import (
+    DistError,
     DuplicateDist,
     MixedVersions,
     NotDistribution,
     NothingToPublish,
     PathNotFound,
-    PublisherError,
     SeveralSdists,
     TagMismatch,
 )
 from publisher.models import Dist, Finding
 from publisher.publish import archive, filename, metadata
-from publisher.publish.measure import Measured, measure
+from publisher.publish.measure import WORKERS, Measured, measure, measure_one
 from publisher.remarks import remark
 
-_WORKERS = 8
 _LIMIT = 100 << 20  # PyPI's default; a project can ask for more
 _COMPANIONS = (".attestation", ".asc", ".sig", ".sigstore", ".sigstore.json", ".gitignore")
 
@@ -162,7 +161,7 @@ def read(path: Path, note: Note, measured: Measured | None = None) -> Dist:
         MetadataMismatch: Name and metadata disagree.
     """
     named = filename.parse(path.name)
-    size, digest = measured or measure([path])[path]
+    size, digest = measured or measure_one(path)
     raw = metadata.judge(archive.contents(path, named), named, note)
     if size > _LIMIT:
         note(
@@ -182,7 +181,7 @@ def read(path: Path, note: Note, measured: Measured | None = None) -> Dist:
 def read_all(
     paths: Sequence[Path], note: Note, trust: Callable[[Mapping[str, Measured]], None] | None = None
 ) -> tuple[Dist, ...]:
-    """Read several files at once. Remarks come in the files' order, equal ones as one.
+    """Read several files at once, as ``read_each`` does, and take all or none.
 
     ``trust`` is asked with each file's measure by name, before any of them is opened; it raises.
 
@@ -192,24 +191,33 @@ def read_all(
     measured = measure(paths)
     if trust:
         trust({path.name: found for path, found in measured.items()})
-    with ThreadPoolExecutor(_WORKERS) as pool:
-        results = list(pool.map(lambda path: _try_read(path, measured[path]), paths))
-    for finding in _merged(finding for _, findings in results for finding in findings):
-        note(finding)
-    failed = [result for result, _ in results if isinstance(result, PublisherError)]
+    results = read_each(paths, note, measured)
+    failed = [result for result in results if isinstance(result, DistError)]
     if failed:
         first, *rest = failed
         if rest:
             first.facts = {**first.facts, "also": [error.message for error in rest]}
         raise first
-    return tuple(result for result, _ in results if isinstance(result, Dist))
+    return tuple(result for result in results if isinstance(result, Dist))
 
 
-def _try_read(path: Path, measured: Measured) -> tuple[Dist | PublisherError, list[Finding]]:
+def read_each(
+    paths: Sequence[Path], note: Note, measured: Mapping[Path, Measured] | None = None
+) -> tuple[Dist | DistError, ...]:
+    """Each file, or what is wrong with it. Remarks come in the files' order, equal ones as one."""
+    known = measured or {}
+    with ThreadPoolExecutor(WORKERS) as pool:
+        results = list(pool.map(lambda path: _try_read(path, known.get(path)), paths))
+    for finding in _merged(finding for _, findings in results for finding in findings):
+        note(finding)
+    return tuple(result for result, _ in results)
+
+
+def _try_read(path: Path, measured: Measured | None) -> tuple[Dist | DistError, list[Finding]]:
     findings: list[Finding] = []
     try:
         return read(path, findings.append, measured), findings
-    except PublisherError as error:
+    except DistError as error:
         return error, findings
 
 

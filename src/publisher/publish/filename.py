@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 _TOO_LONG = 246  # the index stores a wheel's METADATA as its name + ".metadata", in 255 bytes
 
-# What warehouse/forklift/legacy.py takes, _valid_platform_tag(): where it lists macOS releases,
-# any from 26 on passes here, because Apple adds one each year (from 15 it went to 26).
 # What a shell or a runner could take for more than a name stays out of outputs and logs.
 _CHARACTERS = re.compile(r"[A-Za-z0-9._!+-]+")
+# What warehouse/forklift/legacy.py takes, _valid_platform_tag(): where it lists macOS releases,
+# any from 26 on passes here, because Apple adds one each year (from 15 it went to 26).
 _PLATFORM = re.compile(
     r"any|win32|win_(amd64|arm64|ia64)|linux_armv[67]l"
     r"|manylinux1_(x86_64|i686)|manylinux2010_(x86_64|i686)"

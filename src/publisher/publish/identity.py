@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
 
 from publisher.ahead import ahead
 from publisher.errors import (
@@ -19,7 +18,7 @@ from publisher.errors import (
     TokenUnexpected,
 )
 from publisher.models import Identity, Secret
-from publisher.providers.base import Provider
+from publisher.providers.base import Provider, no_number
 from publisher.world import TokenSource, asked
 
 LEEWAY = 30  # seconds, as the index allows
@@ -186,16 +185,12 @@ def claims_of(token: Secret) -> dict[str, object]:
     try:
         payload = token.reveal().split(".")[1]
         text = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
-        claims = json.loads(text, parse_constant=_no_number)
+        claims = json.loads(text, parse_constant=no_number)
         if not isinstance(claims, dict):
             raise ValueError("its payload is not an object")
     except (IndexError, ValueError, RecursionError) as error:
         raise TokenUnexpected("what the identity provider gave is not a JWT") from error
     return claims
-
-
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
 
 
 def fetch(

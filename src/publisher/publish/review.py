@@ -9,7 +9,7 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from publisher.errors import DistError, ExchangeError, NothingToPublish, PublisherError, Stopped
+from publisher.errors import ExchangeError, NothingToPublish, PublisherError, Stopped
 from publisher.models import Dist, Identity, Plan, Planned
 from publisher.outlook import Form, Opinion, Outlook, Review
 from publisher.publish import contract, dists, exchange, existing, lease, plan, sources
@@ -130,8 +130,7 @@ class Examination(Preparation):
                 self.record.note(remark("would-build", f"{what} would be built: {source.why}"))
         read: list[Dist] = []
         with self._tolerant(), self.record.step("dists", "reading and checking every file"):
-            for path in self._collect(paths):
-                read += self._read(path)
+            read += self._read(self._collect(paths))
             if read:
                 dists.check(read, tag=self._tag())
             if read and self._expected:
@@ -149,15 +148,16 @@ class Examination(Preparation):
             self.record.note(remark("nothing-here", error.message))
             return ()
 
-    def _read(self, path: Path) -> Sequence[Dist]:
-        try:
-            return dists.read_all([path], self.record.note)
-        except DistError as error:
-            self._tell(error)
+    def _read(self, paths: Sequence[Path]) -> Iterator[Dist]:
+        """The files that are good; each of the others is refused for itself."""
+        for path, found in zip(paths, dists.read_each(paths, self.record.note), strict=True):
+            if isinstance(found, Dist):
+                yield found
+                continue
+            self._tell(found)
             for index in self.world.indexes:
-                refused = Outlook(index.name, path.name, None, "refused", error.message)
+                refused = Outlook(index.name, path.name, None, "refused", found.message)
                 self.found.plan.append(refused)
-            return ()
 
     # On each index
 

@@ -138,6 +138,7 @@ class Upload:
         return listed is not None and listed.sha256 == dist.sha256
 
     def _judge(self, dist: Dist, answer: Answer) -> None:
+        # a yes may have any body: PyPI's is an HTML page
         if answer.status != 200 and (self.index.known or answer.status != 201):
             raise self._refused(dist, answer)
 

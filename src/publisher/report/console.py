@@ -14,7 +14,7 @@ from publisher.errors import PublisherError, Stopped
 from publisher.models import Finding, Run, Secret, Severity
 from publisher.report import summary
 from publisher.report.progress import Bar, Lines
-from publisher.report.text import clean, fact, wrap
+from publisher.report.text import clean, fact, telling, wrap
 
 STYLES: dict[Severity, str] = {
     "critical": "bold red",
@@ -125,8 +125,8 @@ class Console:
         for line in lines[1:]:
             self._rich.print(Text(f"  {line}"), soft_wrap=True)
         limit = 400 if self._verbosity < 1 else 100_000
-        for name, value in finding.facts.items():
-            if value in (None, "", [], {}) or (self._verbosity < 1 and _told(value, finding.hint)):
+        for name, value in telling(finding.facts).items():
+            if self._verbosity < 1 and _told(value, finding.hint):
                 continue
             if isinstance(value, list | tuple) and len(value) > FEW:
                 self._lines(name, [fact(item, limit) for item in value])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from publisher.models import Run
-from publisher.outlook import Opinion, Outlook, Review
+from publisher.outlook import Opinion, Review
 from publisher.report.text import flat, several, table
 
 SCHEMA = "publisher.doctor/1"
@@ -29,7 +29,7 @@ def as_value(run: Run, review: Review) -> dict[str, object]:
         "forms": [{"index": f.index, "project": f.project, "url": f.url} for f in review.forms],
         "mint": _opinion(review.mint),
         "attest": _opinion(review.attest, code=False),
-        "plan": [_outlook(one) for one in review.plan],
+        "plan": [dict(vars(one)) for one in review.plan],
     }
 
 
@@ -38,16 +38,6 @@ def _opinion(opinion: Opinion | None, *, code: bool = True) -> dict[str, object]
         return None
     said = {"code": opinion.code} if code else {}
     return {"accepted": opinion.accepted, **said, "why": opinion.why}
-
-
-def _outlook(one: Outlook) -> dict[str, object]:
-    return {
-        "index": one.index,
-        "filename": one.filename,
-        "sha256": one.sha256,
-        "state": one.state,
-        "why": one.why,
-    }
 
 
 def lines(run: Run) -> Iterator[Line]:

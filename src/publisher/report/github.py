@@ -18,7 +18,7 @@ from publisher.models import Run, Secret, Severity
 from publisher.report import files, markdown
 from publisher.report.plain import show
 from publisher.report.recipes import sha256sums
-from publisher.report.summary import last_word, releases
+from publisher.report.summary import last_word, projects, releases, version
 from publisher.report.text import plain, visible
 
 SUMMARY_CAP = 1024 * 1024
@@ -80,7 +80,6 @@ def commands(run: Run) -> Iterator[str]:
 
 def outputs(run: Run, links: Sequence[str], report: Path | None) -> str:
     """The step's outputs, as docs/outputs.md describes them, for ``$GITHUB_OUTPUT``."""
-    versions = {dist.version for dist in run.dists}
     attested = [
         {
             "filename": name,
@@ -93,8 +92,8 @@ def outputs(run: Run, links: Sequence[str], report: Path | None) -> str:
     ]
     values = {
         "report": str(report.absolute()) if report else "",
-        "projects": " ".join(dict.fromkeys(dist.project for dist in run.dists)),
-        "version": versions.pop() if len(versions) == 1 else "",
+        "projects": projects(run),
+        "version": version(run),
         "urls": "\n".join(map(plain, links)),
         "sha256sums": "\n".join(sha256sums(run)),
         "attestations": json.dumps(attested),

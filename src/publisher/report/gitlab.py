@@ -11,6 +11,7 @@ from pathlib import Path
 
 from publisher.models import Run, Secret
 from publisher.report import files, markdown
+from publisher.report.summary import projects, version
 from publisher.report.text import https
 
 DOTENV_CAP = 5 * 1024
@@ -39,11 +40,10 @@ def dotenv(run: Run, links: Sequence[str], report: Path) -> str:
     A variable that a dotenv file can't hold is left out. The names don't begin with
     ``PUBLISHER_``: a later job's publisher would take them for settings.
     """
-    versions = {dist.version for dist in run.dists}
     values = {
         "RELEASE_REPORT": str(report),
-        "RELEASE_PROJECTS": " ".join(dict.fromkeys(dist.project for dist in run.dists)),
-        "RELEASE_VERSION": versions.pop() if len(versions) == 1 else "",
+        "RELEASE_PROJECTS": projects(run),
+        "RELEASE_VERSION": version(run),
         "RELEASE_URLS": " ".join(filter(None, map(https, links))),
     }
     text = ""

@@ -18,9 +18,8 @@ from string import Template
 from publisher.models import Attested, Dist, Finding, Placed, Run
 from publisher.report import files
 from publisher.report import summary as words
-from publisher.report.markdown import LOG_SEARCH
 from publisher.report.recipes import recipes
-from publisher.report.text import fact, https, paragraphs, plain, size, visible
+from publisher.report.text import fact, https, paragraphs, plain, size, telling, utc, visible
 from publisher.report.timeline import timeline
 
 CLAIMS = {
@@ -146,10 +145,9 @@ def _place(run: Run, index: str, place: Placed) -> str:
 
 def _proof(run: Run, one: Attested) -> str:
     kind = "build provenance" if "slsa" in one.predicate_type else "attestation"
-    entry = f"log entry {one.log_index}"
-    url = f"{LOG_SEARCH}{one.log_index}" if run.logged_publicly else None
+    entry = _link(f"log entry {one.log_index}", words.log_url(run, one))
     time = f"<time>{_when(datetime.fromtimestamp(one.integrated_time, UTC))}</time>"
-    return f'<li class="tick">{kind}: {_link(entry, url)}, {time}</li>'
+    return f'<li class="tick">{kind}: {entry}, {time}</li>'
 
 
 def _who(run: Run) -> str:
@@ -181,11 +179,8 @@ def _recipes(run: Run) -> str:
 
 
 def _finding(finding: Finding) -> str:
-    facts = [
-        (_text(name), _text(fact(value, 600)))
-        for name, value in finding.facts.items()
-        if value not in (None, "", [], {})
-    ]
+    told = telling(finding.facts).items()
+    facts = [(_text(name), _text(fact(value, 600))) for name, value in told]
     return (
         f'<div class="card finding {finding.severity}">'
         f"<h3>{finding.severity} <code>{_text(finding.code)}</code></h3>"
@@ -221,8 +216,7 @@ def _text(foreign: str) -> str:
 
 
 def _when(moment: datetime) -> str:
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return aware.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return utc(moment).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _resource(name: str) -> str:

@@ -31,13 +31,14 @@ def behind(
         report: The file for the report.
         page: The file for the HTML page.
     """
-    pieces: list[Callable[[], None]] = [partial(faces.for_env(env).leave, run, links, report)]
-    if page:
-        pieces.insert(0, partial(html.write, run, links, page))
-    if report:
-        pieces.insert(0, partial(record.write, run, report))
+    pieces: list[Callable[[], None]] = []
     if shown:
-        pieces.insert(0, lambda: plain.show(record.as_json(run), sys.stdout))
+        pieces.append(lambda: plain.show(record.as_json(run), sys.stdout))
+    if report:
+        pieces.append(partial(record.write, run, report))
+    if page:
+        pieces.append(partial(html.write, run, links, page))
+    pieces.append(partial(faces.for_env(env).leave, run, links, report))
     for piece in pieces:
         try:
             piece()

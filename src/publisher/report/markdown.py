@@ -14,10 +14,8 @@ from publisher.models import Attested, Dist, Finding, Placed, Run
 from publisher.report import doctor
 from publisher.report import summary as words
 from publisher.report.recipes import recipes
-from publisher.report.text import fact, https, paragraphs, plain, size, visible
+from publisher.report.text import fact, https, paragraphs, plain, size, telling, visible
 
-LOG_SEARCH = "https://search.sigstore.dev/?logIndex="
-"""The page of an entry of Sigstore's public log; a rehearsal has a log of its own."""
 MOST_FILES = 500
 """Rows of a table that anybody would look at."""
 FACT = 300
@@ -89,9 +87,9 @@ def _stops(finding: Finding) -> bool:
 
 def _error(finding: Finding) -> Iterator[str]:
     yield f"**error {code(finding.code)}:** {text(finding.message)}"
-    facts = [(k, v) for k, v in finding.facts.items() if v not in (None, "", [], {})]
-    if facts:
-        yield "\n".join(f"- {text(name)}: {code(fact(value, FACT))}" for name, value in facts)
+    if facts := telling(finding.facts):
+        lines = (f"- {text(name)}: {code(fact(value, FACT))}" for name, value in facts.items())
+        yield "\n".join(lines)
     yield from prose(finding.hint)
     yield f"{code(finding.docs)} says more."
 
@@ -131,8 +129,7 @@ def _fate(run: Run, place: Placed) -> str:
 
 
 def _entry(run: Run, one: Attested) -> str:
-    url = f"{LOG_SEARCH}{one.log_index}" if run.logged_publicly else None
-    return link(str(one.log_index), url)
+    return link(str(one.log_index), words.log_url(run, one))
 
 
 def _refusals(run: Run) -> Iterator[str]:

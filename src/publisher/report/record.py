@@ -14,6 +14,7 @@ from publisher.models import Attested, Dist, Finding, Identity, Run
 from publisher.outlook import Review
 from publisher.report import doctor, files
 from publisher.report.summary import placed, releases
+from publisher.report.text import utc
 
 SCHEMA = "publisher.report/1"
 
@@ -155,9 +156,7 @@ def _finding(finding: Finding) -> dict[str, object]:
 
 
 def _time(moment: datetime) -> str:
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    text = aware.astimezone(UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
+    return utc(moment).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _plain(value: object, where: str) -> object:

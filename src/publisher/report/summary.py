@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from publisher.models import Dist, Placed, Run
+from publisher.models import Attested, Dist, Placed, Run
 from publisher.report import doctor
 from publisher.report.text import flat, several, size, table
 
 Line = tuple[str, str]
 """A line and its style."""
 
+LOG_SEARCH = "https://search.sigstore.dev/?logIndex="
 NOT_TRIED = Placed("not-tried")
 ARRIVALS = {
     "verified": ", verified",
@@ -79,6 +80,22 @@ def releases(run: Run) -> list[tuple[str, str]]:
 def placed(run: Run, index: str, dist: Dist) -> Placed:
     """What became of a file on an index; ``not-tried`` when the run didn't come that far."""
     return run.placed.get(index, {}).get(dist.filename, NOT_TRIED)
+
+
+def projects(run: Run) -> str:
+    """The names of the projects, with spaces between them."""
+    return " ".join(dict.fromkeys(dist.project for dist in run.dists))
+
+
+def version(run: Run) -> str:
+    """The version; empty if there are several."""
+    versions = {dist.version for dist in run.dists}
+    return versions.pop() if len(versions) == 1 else ""
+
+
+def log_url(run: Run, one: Attested) -> str | None:
+    """The page of a log entry; the log of a rehearsal, or one of your own, has none."""
+    return f"{LOG_SEARCH}{one.log_index}" if run.logged_publicly else None
 
 
 def _table(run: Run, dists: list[Dist]) -> Iterator[Line]:

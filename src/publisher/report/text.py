@@ -6,7 +6,8 @@ import json
 import re
 import textwrap
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import groupby
 from urllib.parse import quote
 
@@ -96,6 +97,16 @@ def fact(value: object, limit: int) -> str:
         text = json.dumps(value, default=str, ensure_ascii=False)
     left = len(text) - limit
     return text if left <= 0 else f"{text[:limit]} ... ({left} more characters: --verbose)"
+
+
+def telling(facts: Mapping[str, object]) -> dict[str, object]:
+    """The facts without those that are empty."""
+    return {name: value for name, value in facts.items() if value not in (None, "", [], {})}
+
+
+def utc(moment: datetime) -> datetime:
+    """A time in UTC; one without a zone is meant so."""
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def size(count: int) -> str:

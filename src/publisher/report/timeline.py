@@ -6,11 +6,11 @@ Positions are percentages, so the bars fit every width and need no style of thei
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from html import escape
 
 from publisher.models import Attested, Run, Step
-from publisher.report.text import plain, several
+from publisher.report.text import plain, several, utc
 
 HAIR = 0.7
 """Percent; the shortest bar that can be seen."""
@@ -36,8 +36,8 @@ class _Scale:
     """Seconds after the begin of a run as percentages of all of it."""
 
     def __init__(self, run: Run) -> None:
-        self.begin = _aware(run.started).timestamp()
-        end = run.finished and _aware(run.finished).timestamp() - self.begin
+        self.begin = utc(run.started).timestamp()
+        end = run.finished and utc(run.finished).timestamp() - self.begin
         self.seconds = max([0.1, end or 0, *(step.at + step.seconds for step in run.steps)])
 
     def at(self, seconds: float) -> float:
@@ -89,7 +89,7 @@ def _proofs(run: Run, scale: _Scale) -> Iterator[str]:
     certificates = {one.certificate.serial: one.certificate for one in proofs}
     for certificate in certificates.values():
         begin, end = map(datetime.fromisoformat, (certificate.not_before, certificate.not_after))
-        left, right = (scale.moment(_aware(moment).timestamp()) for moment in (begin, end))
+        left, right = (scale.moment(utc(moment).timestamp()) for moment in (begin, end))
         if right > left:  # others were signed before this run
             line = f'<line class="certified" x1="{left:.2f}%" x2="{right:.2f}%" y1="7" y2="7"/>'
             yield _row("certificate", line, f"for {(end - begin).total_seconds() / 60:.0f} min")
@@ -107,8 +107,4 @@ def _seconds(seconds: float) -> str:
 
 
 def _clock(moment: datetime) -> str:
-    return _aware(moment).astimezone(UTC).strftime("%H:%M:%S UTC")
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return utc(moment).strftime("%H:%M:%S UTC")

@@ -69,7 +69,7 @@ def trust(config: str | None) -> ClientTrustConfig:
             loaded = ClientTrustConfig.production()
         loaded.force_tlog_version = 1
         loaded.trusted_root  # noqa: B018 - parses it
-        loaded.signing_config  # noqa: B018
+        loaded.signing_config  # noqa: B018 - as above
     except (
         Error,
         DownloadError,
