@@ -16,7 +16,7 @@ from publisher.errors import ArrivalDifferent, ArrivalUnattested, ArrivalUnprove
 from publisher.http import Http
 from publisher.models import Account, Attested, Dist, Finding, Listed, Secret
 from publisher.publish.arrival import INTEGRITY_JSON, Inspection, wait_for
-from publisher.publish.attest import certify, sign, verify
+from publisher.publish.attest import Renewed, certify, sign, verify
 from publisher.publish.upload import Upload
 from publisher.verify import core
 from publisher.verify.core import Verifier
@@ -67,7 +67,7 @@ def publish(
         token = Account("__token__", Secret(sandbox.mint(sandbox.persona())))
         proven: tuple[Attested, ...] = ()
         if attest:
-            signer = certify(http, trusted, world.tokens("sigstore"))
+            signer = Renewed(lambda: certify(http, trusted, world.tokens("sigstore")))
             signed = sign(signer, dists, lambda _: None)
             proven = verify(Verifier(trusted), signed, GITHUB_PUBLISHER)
         attested = {one.dist.filename: (one,) for one in proven}

@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
@@ -19,7 +20,7 @@ from publisher import transport
 from publisher.errors import AttestationInvalid, AttestError, CertificateRefused, LogFailed
 from publisher.http import Http
 from publisher.models import Dist, Secret
-from publisher.publish.attest import AUDIENCE, certify, sign, verify
+from publisher.publish.attest import AUDIENCE, MARGIN, Renewed, certify, sign, verify
 from publisher.transport import PASSING
 from publisher.verify import core
 from publisher.verify.core import Verifier
@@ -28,9 +29,6 @@ from support.archives import make_sdist, make_wheel
 from support.play import asked, broken, dist, running, world_of
 from support.sandbox import GITHUB, GITHUB_PUBLISHER, Sandbox
 from support.web import Say, Seen, serving
-
-if TYPE_CHECKING:
-    from sigstore.sign import Signer
 
 CERT, ENTRIES = "/api/v2/signingCert", "/api/v1/log/entries"
 HTML = {"content_type": "text/html", "body": "<h1>Sign in to the guest network</h1>"}
@@ -42,8 +40,8 @@ def trusted(world: World) -> ClientTrustConfig:
 
 
 @pytest.fixture
-def signer(http: Http, trusted: ClientTrustConfig, world: World) -> Signer:
-    return certify(http, trusted, world.tokens(AUDIENCE))
+def signer(http: Http, trusted: ClientTrustConfig, world: World) -> Renewed:
+    return Renewed(lambda: certify(http, trusted, world.tokens(AUDIENCE)))
 
 
 @pytest.fixture
@@ -72,7 +70,9 @@ def test_from_token_to_proof(
 ) -> None:
     dists = [dist(make_wheel(tmp_path)), dist(make_sdist(tmp_path))]
     ticks: list[int] = []
-    signed = sign(certify(http, trusted, world.tokens(AUDIENCE)), iter(dists), ticks.append)
+    signed = sign(
+        Renewed(lambda: certify(http, trusted, world.tokens(AUDIENCE))), iter(dists), ticks.append
+    )
     assert [one for one, _ in signed] == dists
     assert ticks == [1, 1]
     proven = verify(Verifier(trusted), signed, GITHUB_PUBLISHER)
@@ -102,7 +102,9 @@ def test_one_certificate_for_all_in_parallel(
         web.on(ENTRIES, pass_on)
         config["signingConfig"]["rekorTlogUrls"][0]["url"] = web.url
         trusted = core.trust(json.dumps(config))
-        signed = sign(certify(http, trusted, world.tokens(AUDIENCE)), dists, nothing)
+        signed = sign(
+            Renewed(lambda: certify(http, trusted, world.tokens(AUDIENCE))), dists, nothing
+        )
         assert len(web.seen) == 12
     assert not together.broken
     assert len(asked(sandbox, "fulcio")) == certified + 1
@@ -112,7 +114,7 @@ def test_one_certificate_for_all_in_parallel(
 
 
 def test_more_dists_than_fit_in_flight(
-    http: Http, signer: Signer, sandbox: Sandbox, wheel: Dist
+    http: Http, signer: Renewed, sandbox: Sandbox, wheel: Dist
 ) -> None:
     dists = [replace(wheel, sha256=f"{n:064x}") for n in range(70)]
     before = tree_size(sandbox)
@@ -120,7 +122,7 @@ def test_more_dists_than_fit_in_flight(
     assert tree_size(sandbox) == before + 70
 
 
-def test_nothing_to_sign(signer: Signer, trusted: ClientTrustConfig) -> None:
+def test_nothing_to_sign(signer: Renewed, trusted: ClientTrustConfig) -> None:
     assert sign(signer, [], nothing) == ()
     assert verify(Verifier(trusted), [], GITHUB_PUBLISHER) == ()
 
@@ -272,7 +274,8 @@ def test_fulcio_comes_back(
 ) -> None:
     broken(sandbox, "fulcio", path=CERT, status=503)
     broken(sandbox, "fulcio", path=CERT, kind="reset", after=True)
-    signed = sign(certify(http, trusted, world.tokens(AUDIENCE)), [wheel], nothing)
+    signer = Renewed(lambda: certify(http, trusted, world.tokens(AUDIENCE)))
+    signed = sign(signer, [wheel], nothing)
     assert verify(Verifier(trusted), signed, GITHUB_PUBLISHER)[0].dist == wheel
     assert notices == [
         f"POST {CERT} answered 503; trying again",
@@ -324,7 +327,7 @@ def test_no_authority(http: Http, world: World) -> None:
 
 
 def test_rekor_comes_back(
-    sandbox: Sandbox, signer: Signer, trusted: ClientTrustConfig, wheel: Dist, notices: list[str]
+    sandbox: Sandbox, signer: Renewed, trusted: ClientTrustConfig, wheel: Dist, notices: list[str]
 ) -> None:
     broken(sandbox, "rekor", path=ENTRIES, times=2, status=503)
     before = tree_size(sandbox)
@@ -339,7 +342,7 @@ def test_rekor_comes_back(
 )
 def test_rekors_answer_is_lost(
     sandbox: Sandbox,
-    signer: Signer,
+    signer: Renewed,
     trusted: ClientTrustConfig,
     wheel: Dist,
     monkeypatch: pytest.MonkeyPatch,
@@ -361,7 +364,7 @@ def test_rekors_answer_is_lost(
 
 
 def test_rekors_answer_is_lost_for_some_of_many(
-    sandbox: Sandbox, signer: Signer, trusted: ClientTrustConfig, tmp_path: Path
+    sandbox: Sandbox, signer: Renewed, trusted: ClientTrustConfig, tmp_path: Path
 ) -> None:
     dists = [dist(make_wheel(tmp_path, version=f"2.{n}")) for n in range(8)]
     broken(sandbox, "rekor", path=ENTRIES, times=4, kind="reset", after=True)
@@ -372,7 +375,7 @@ def test_rekors_answer_is_lost_for_some_of_many(
     assert sorted(proof.log_index for proof in proofs) == list(range(before, before + 8))
 
 
-def failed(signer: Signer, *dists: Dist) -> LogFailed:
+def failed(signer: Renewed, *dists: Dist) -> LogFailed:
     with pytest.raises(LogFailed, match=r"took no entry for widget-1.0-py3-none-any.whl") as caught:
         sign(signer, dists, nothing)
     assert caught.value.facts["file"] == "widget-1.0-py3-none-any.whl"
@@ -394,7 +397,7 @@ def failed(signer: Signer, *dists: Dist) -> LogFailed:
     ],
 )
 def test_rekor_is_down(
-    sandbox: Sandbox, signer: Signer, wheel: Dist, fault: dict[str, Any], reason: str
+    sandbox: Sandbox, signer: Renewed, wheel: Dist, fault: dict[str, Any], reason: str
 ) -> None:
     broken(sandbox, "rekor", path=ENTRIES, times=9, **fault)
     error = failed(signer, wheel)
@@ -402,7 +405,7 @@ def test_rekor_is_down(
 
 
 def test_rekor_hangs(
-    sandbox: Sandbox, signer: Signer, wheel: Dist, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, signer: Renewed, wheel: Dist, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transport, "READ_TIMEOUT", 0.1)
     broken(sandbox, "rekor", path=ENTRIES, times=9, kind="hang")
@@ -428,14 +431,14 @@ def test_rekor_hangs(
     ],
 )
 def test_something_else_answers_for_rekor(
-    sandbox: Sandbox, signer: Signer, wheel: Dist, body: str
+    sandbox: Sandbox, signer: Renewed, wheel: Dist, body: str
 ) -> None:
     broken(sandbox, "rekor", path=ENTRIES, status=201, body=body)
     assert "connection failed" not in failed(signer, wheel).message
 
 
 def test_rekor_answers_with_another_entry(
-    sandbox: Sandbox, signer: Signer, trusted: ClientTrustConfig, wheel: Dist
+    sandbox: Sandbox, signer: Renewed, trusted: ClientTrustConfig, wheel: Dist
 ) -> None:
     """A log that lies does no more than fail our own verification."""
     sign(signer, [replace(wheel, sha256="ab" * 32)], nothing)
@@ -447,7 +450,7 @@ def test_rekor_answers_with_another_entry(
         verify(Verifier(trusted), sign(signer, [wheel], nothing), GITHUB_PUBLISHER)
 
 
-def test_one_failure_among_many(sandbox: Sandbox, signer: Signer, wheel: Dist) -> None:
+def test_one_failure_among_many(sandbox: Sandbox, signer: Renewed, wheel: Dist) -> None:
     broken(sandbox, "rekor", path=ENTRIES, status=400)
     ticks: list[int] = []
     with pytest.raises(LogFailed):
@@ -455,17 +458,58 @@ def test_one_failure_among_many(sandbox: Sandbox, signer: Signer, wheel: Dist) -
     assert len(ticks) <= 9
 
 
+@pytest.fixture
+def lifetime(sandbox: Sandbox) -> Iterator[Callable[[int], None]]:
+    """Sets how many seconds certificates are good for."""
+
+    def change(seconds: int) -> None:
+        assert sandbox.post("settings", {"certificate_seconds": seconds}).status_code == 200
+
+    yield change
+    change(600)
+
+
+def test_a_certificate_that_is_about_to_end(
+    sandbox: Sandbox, signer: Renewed, trusted: ClientTrustConfig, tmp_path: Path,
+    lifetime: Callable[[int], None],
+) -> None:  # fmt: skip
+    """With the next file comes another certificate, with another key: one for all that is left."""
+    dists = [dist(make_wheel(tmp_path, version=f"1.{n}")) for n in range(6)]
+    lifetime(600)
+    lasting = signer()
+    assert signer() is lasting
+    soon = MARGIN.seconds + 2
+    lifetime(soon)
+    ending = Renewed(signer._certify)
+    ending()
+    lifetime(600)
+    time.sleep(3)
+    before = len(asked(sandbox, "fulcio"))
+    signed = sign(ending, dists, nothing)
+    assert len(asked(sandbox, "fulcio")) == before + 1
+    assert len({certificate(text).serial_number for _, text in signed}) == 1
+    assert len(verify(Verifier(trusted), signed, GITHUB_PUBLISHER)) == 6
+
+
+def test_certificates_too_short_to_renew(
+    sandbox: Sandbox, signer: Renewed, trusted: ClientTrustConfig, tmp_path: Path,
+    lifetime: Callable[[int], None],
+) -> None:  # fmt: skip
+    """Or with a clock that is wrong: one is asked for, not one for each file."""
+    dists = [dist(make_wheel(tmp_path, version=f"1.{n}")) for n in range(6)]
+    lifetime(MARGIN.seconds - 1)
+    before = len(asked(sandbox, "fulcio"))
+    signed = sign(signer, dists, nothing)
+    assert len(asked(sandbox, "fulcio")) == before + 1
+    assert len(verify(Verifier(trusted), signed, GITHUB_PUBLISHER)) == 6
+
+
 def test_a_certificate_that_has_expired(
-    signer: Signer, wheel: Dist, monkeypatch: pytest.MonkeyPatch
+    signer: Renewed, wheel: Dist, lifetime: Callable[[int], None]
 ) -> None:
-    """Ten minutes pass: sigstore's clock is set forward, for there is no waiting in a test."""
-
-    class Later(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> Later:
-            return cls(2099, 1, 1, tzinfo=tz)
-
-    monkeypatch.setattr("sigstore.sign.datetime", Later)
+    lifetime(1)
+    signer()
+    time.sleep(2)
     failed(signer, wheel)
 
 
@@ -473,7 +517,7 @@ def test_a_certificate_that_has_expired(
 
 
 def test_an_attestation_that_the_index_would_refuse(
-    signer: Signer, trusted: ClientTrustConfig, wheel: Dist
+    signer: Renewed, trusted: ClientTrustConfig, wheel: Dist
 ) -> None:
     signed = sign(signer, [wheel], nothing)
     other = {**GITHUB_PUBLISHER, "workflow": "other.yml"}
@@ -490,6 +534,8 @@ def test_over_tls(tmp_path: Path, wheel: Dist, monkeypatch: pytest.MonkeyPatch) 
     with running(tmp_path, tls=True) as sandbox, world_of(sandbox) as world:
         http = Http(ca=world.ca)
         trusted = core.trust(world.trust_config)
-        signed = sign(certify(http, trusted, world.tokens(AUDIENCE)), [wheel], nothing)
+        signed = sign(
+            Renewed(lambda: certify(http, trusted, world.tokens(AUDIENCE))), [wheel], nothing
+        )
         http.close()
     assert verify(Verifier(trusted), signed, GITHUB_PUBLISHER)[0].dist == wheel

@@ -16,7 +16,7 @@ from publisher import transport
 from publisher.errors import UploadFailed, UploadRefused
 from publisher.http import Answer, Http
 from publisher.models import Account, Attested, Dist, Secret
-from publisher.publish.attest import certify, sign, verify
+from publisher.publish.attest import Renewed, certify, sign, verify
 from publisher.publish.upload import Upload, in_order, said
 from publisher.verify import core
 from publisher.verify.core import Verifier
@@ -103,7 +103,9 @@ def test_a_release_with_attestations(
 ) -> None:  # fmt: skip
     dists = release(tmp_path, "attested")
     trusted = core.trust(world.trust_config)
-    signed = sign(certify(http, trusted, world.tokens("sigstore")), dists[:3], lambda _: None)
+    signed = sign(
+        Renewed(lambda: certify(http, trusted, world.tokens("sigstore"))), dists[:3], lambda _: None
+    )
     proven = verify(Verifier(trusted), signed, GITHUB_PUBLISHER)
     sending(world.indexes[0], token, {one.dist.filename: (one,) for one in proven}).send_all(dists)
     assert {name for name, _ in marks.said} == {one.filename for one in dists}

@@ -6,8 +6,10 @@ authority's own words when it refuses, and the entry of an answer that was lost 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from publisher.addresses import carries_secrets
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from sigstore.sign import Signer
 
 IN_FLIGHT = 32  # log submissions; beyond that the handshakes eat the gain
+MARGIN = timedelta(seconds=60)  # of a certificate's ten minutes: time for a slow log to answer
 AUDIENCE = "sigstore"
 
 
@@ -133,45 +136,90 @@ def _existing(error: BaseException | None) -> str | None:
     return answer.headers.get("Location", "").rstrip("/").rpartition("/")[2] or None
 
 
+class Renewed:
+    """The signer of a run; another one, with its own key, when its certificate is about to end.
+
+    Args:
+        certify: Makes a signer.
+    """
+
+    def __init__(self, certify: Callable[[], Signer]) -> None:
+        self._certify = certify
+        self._lock = threading.Lock()
+        self._signer: Signer | None = None
+        self._last = False
+
+    def __call__(self) -> Signer:
+        """A signer whose certificate lasts for ``MARGIN``, if there is any such to be had."""
+        with self._lock:
+            if self._signer is None or not (self._last or _lasts(self._signer)):
+                self._signer = self._certify()
+                self._last = not _lasts(self._signer)  # or each file would get a certificate
+            return self._signer
+
+
+def _lasts(signer: Signer) -> bool:
+    from sigstore._internal.fulcio import ExpiredCertificate
+
+    try:
+        until = signer._signing_cert().not_valid_after_utc  # noqa: SLF001 - no public way to it
+    except ExpiredCertificate:
+        return False
+    return until > datetime.now(UTC) + MARGIN
+
+
 def sign(
-    signer: Signer, dists: Iterable[Dist], tick: Callable[[int], None]
+    signer: Callable[[], Signer], dists: Iterable[Dist], tick: Callable[[int], None]
 ) -> tuple[tuple[Dist, str], ...]:
     """One PEP 740 publish attestation (JSON) per dist, each announced in the public log.
 
+    Args:
+        signer: Gives the one to sign with, such as ``Renewed``; asked before each file.
+        dists: What to sign.
+        tick: Told of each file that is done.
+
     Raises:
+        CertificateRefused: There is no certificate.
         LogFailed: The log did not take an entry, or its answer is unusable.
     """
+
+    def one(dist: Dist) -> tuple[Dist, str]:
+        made = _attest(signer(), dist)
+        tick(1)
+        return dist, made
+
+    dists = tuple(dists)
+    if dists:
+        signer()  # the certificate, before many wait for it
+    with ThreadPoolExecutor(min(IN_FLIGHT, max(len(dists), 1))) as pool:
+        return tuple(pool.map(one, dists))
+
+
+def _attest(signer: Signer, dist: Dist) -> str:
     from pypi_attestations import Attestation, AttestationError, Distribution
     from sigstore._internal.rekor import RekorClientError
     from sigstore.errors import Error
 
-    def one(dist: Dist) -> tuple[Dist, str]:
-        subject = Distribution(name=dist.filename, digest=dist.sha256)
-        try:
-            made = Attestation.sign(signer, subject)
-        except (
-            RekorClientError,
-            AttestationError,
-            Error,
-            *LOST,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            RecursionError,
-        ) as error:
-            said = _said(error)
-            raise LogFailed(
-                f"the transparency log took no entry for {dist.filename}: {said}",
-                facts={"file": dist.filename, "reason": said},
-                hint="Nothing was uploaded; an entry without an upload does no harm. Run again.",
-            ) from error
-        tick(1)
-        return dist, made.model_dump_json()
-
-    dists = tuple(dists)
-    with ThreadPoolExecutor(min(IN_FLIGHT, max(len(dists), 1))) as pool:
-        return tuple(pool.map(one, dists))
+    subject = Distribution(name=dist.filename, digest=dist.sha256)
+    try:
+        return Attestation.sign(signer, subject).model_dump_json()
+    except (
+        RekorClientError,
+        AttestationError,
+        Error,
+        *LOST,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:
+        said = _said(error)
+        raise LogFailed(
+            f"the transparency log took no entry for {dist.filename}: {said}",
+            facts={"file": dist.filename, "reason": said},
+            hint="Nothing was uploaded; an entry without an upload does no harm. Run again.",
+        ) from error
 
 
 def verify(

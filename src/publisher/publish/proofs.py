@@ -6,7 +6,8 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 from publisher.ahead import ahead
 from publisher.errors import AttestError
@@ -17,6 +18,9 @@ from publisher.publish.recorder import Recorder
 from publisher.remarks import remark
 from publisher.verify import core
 from publisher.world import World
+
+if TYPE_CHECKING:
+    from sigstore.sign import Signer
 
 Existing = Mapping[str, tuple[Attested, ...]]
 
@@ -101,9 +105,11 @@ class Proofs:
 
     def _sign(self, who: Identity, lacking: Sequence[Dist]) -> Sequence[tuple[Dist, str]]:
         with self.record.step("sign", "one certificate for this run, one log entry per file"):
-            fresh, _ = identity.fetch(
-                self.world.tokens, attest.AUDIENCE, who.issuer, now=time.time()
-            )
-            signer = attest.certify(self.http, self.verifier.trusted, fresh)
+            signer = attest.Renewed(partial(self._certify, who))
             with self.record.reporter.progress("signed", len(lacking)) as tick:
                 return attest.sign(signer, lacking, tick)
+
+    def _certify(self, who: Identity) -> Signer:
+        now, tokens = time.time(), self.world.tokens
+        fresh, _ = identity.fetch(tokens, attest.AUDIENCE, who.issuer, now=now)
+        return attest.certify(self.http, self.verifier.trusted, fresh)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from publisher.rehearsal.conditions import ConditionsError, change_project
+from publisher.rehearsal.fulcio import Fulcio
 from publisher.rehearsal.issuer import Issuer
 from publisher.rehearsal.messages import Reply, ReplyError, Request, Route, json_reply
 from publisher.rehearsal.publishers import register
@@ -16,17 +18,31 @@ if TYPE_CHECKING:
     from publisher.rehearsal.stage import Index
 
 SCHEMA = "publisher.sandbox/1"
-SETTINGS = {"latency_ms", "bytes_per_second", "file_limit", "attestations", "disabled"}
+SETTINGS = {
+    "latency_ms",
+    "bytes_per_second",
+    "certificate_seconds",
+    "token_seconds",
+    "file_limit",
+    "attestations",
+    "disabled",
+}
 
 
 class Control:
     """JSON in, JSON out; always plain HTTP, for it is what hands out the CA."""
 
     def __init__(
-        self, world: dict[str, Any], issuer: Issuer, indexes: Sequence[Index], traffic: Traffic
+        self,
+        world: dict[str, Any],
+        issuer: Issuer,
+        fulcio: Fulcio,
+        indexes: Sequence[Index],
+        traffic: Traffic,
     ) -> None:
         self._world = {"schema": SCHEMA, **world}
         self._issuer = issuer
+        self._fulcio = fulcio
         self._indexes = indexes
         self._traffic = traffic
 
@@ -116,7 +132,11 @@ class Control:
             self._traffic.set_latency(asked["latency_ms"])
         if "bytes_per_second" in asked:
             self._traffic.set_bandwidth(asked["bytes_per_second"])
+        if "certificate_seconds" in asked:
+            self._fulcio.lifetime = timedelta(seconds=asked["certificate_seconds"])
         for index in self._indexes:
+            if "token_seconds" in asked:
+                index.store.token_lifetime = asked["token_seconds"]
             if "file_limit" in asked:
                 index.settings.file_limit = asked["file_limit"]
             if "attestations" in asked:

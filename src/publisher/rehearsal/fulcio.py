@@ -30,6 +30,7 @@ class Fulcio:
     def __init__(self, issuer: Issuer, roots: Roots) -> None:
         self._issuer = issuer
         self._roots = roots
+        self.lifetime = LIFETIME
 
     def routes(self) -> list[Route]:
         """Certificates and the trust bundle."""
@@ -88,7 +89,7 @@ class Fulcio:
             .issuer_name(issuer.certificate.subject)
             .public_key(key)
             .not_valid_before(now)
-            .not_valid_after(now + LIFETIME)
+            .not_valid_after(now + self.lifetime)
             .add_extension(key_usage(ca=False), critical=True)
             .add_extension(
                 x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), critical=False

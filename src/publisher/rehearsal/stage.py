@@ -153,9 +153,10 @@ class Stage:
         )
         self.warmup = Warmup(config, folder)
         provider = Issuer()
+        authority = Fulcio(provider, roots)
         self._plays = [
             (issuer, provider.routes()),
-            (fulcio, Fulcio(provider, roots).routes()),
+            (fulcio, authority.routes()),
             (rekor, Rekor(roots.rekor_key).routes()),
         ]
         self._indexes = [
@@ -175,7 +176,7 @@ class Stage:
             "trust_config": config,
             "ca": ca,
         }
-        self._board = Control(world, provider, self._indexes, traffic)
+        self._board = Control(world, provider, authority, self._indexes, traffic)
 
     def start(self) -> str:
         """Let all services answer, and return the control URL."""

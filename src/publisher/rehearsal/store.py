@@ -106,6 +106,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.token_lifetime = TOKEN_LIFETIME
         self.lock = threading.Lock()
         self.projects: dict[str, Project] = {}
         self.deleted: set[str] = set()
@@ -124,10 +125,10 @@ class Store:
         self,
         projects: frozenset[str] | None,
         publisher: TrustedPublisher | None = None,
-        lifetime: int = TOKEN_LIFETIME,
+        lifetime: int | None = None,
     ) -> Grant:
         """Give out a token; it only looks like a macaroon."""
-        expires = int(time.time()) + lifetime
+        expires = int(time.time()) + (self.token_lifetime if lifetime is None else lifetime)
         grant = Grant(f"pypi-{secrets.token_urlsafe(210)}", expires, projects, publisher)
         self._grants[grant.token] = grant
         return grant
