@@ -56,7 +56,13 @@ def no_login(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 class Session(requests.Session):
-    """Never follows a redirect, whoever asks: the libraries we hand it to would."""
+    """Safe to hand to a library: it follows no redirect, and can't be closed.
+
+    The connections are not its own; ``Http`` closes them.
+    """
+
+    def close(self) -> None:
+        """Nothing."""
 
     def get_redirect_target(self, _response: requests.Response) -> None:
         """Nowhere."""
