@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from email.message import Message
 from email.parser import BytesHeaderParser
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 CHUNK = 256 * 1024
+LARGE = CHUNK // 2
 HEADER_LIMIT = 16 * 1024
 FIELD_LIMIT = 32 * 1024 * 1024
 PLAIN = re.compile(rb'(?i:\r\ncontent-disposition: *form-data); *name="([\w:-]+)"', re.ASCII)
@@ -63,21 +65,31 @@ class Form:
 
 
 class _Hasher:
-    """Writes, hashes and counts what is handed to it."""
+    """Writes, hashes and counts what is handed to it; large blocks are hashed in two threads."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("wb")
+        self._beside = ThreadPoolExecutor(1)
         self.sha256 = hashlib.sha256()
         self.blake2 = hashlib.blake2b(digest_size=32)
         self.size = 0
 
     def __call__(self, data: bytes) -> None:
+        if len(data) < LARGE:
+            self.blake2.update(data)
+            self._write(data)
+        else:
+            slow = self._beside.submit(self.blake2.update, data)
+            self._write(data)
+            slow.result()
+
+    def _write(self, data: bytes) -> None:
         self._file.write(data)
         self.sha256.update(data)
-        self.blake2.update(data)
         self.size += len(data)
 
     def close(self) -> None:
+        self._beside.shutdown()
         self._file.close()
 
 
