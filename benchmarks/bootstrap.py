@@ -63,8 +63,8 @@ def measure(way: Way, mirror: Mirror) -> tuple[float, float]:
         return time.monotonic() - started, sum(mirror.sent) / 1e6
 
 
-def main(rounds: int) -> None:
-    """Measure, and print a table with ratios to the first way."""
+def medians(rounds: int) -> dict[str, list[float]]:
+    """Seconds and megabytes of each way, ours first."""
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
         wheels, without_uv = place / "wheels", place / "without-uv"
@@ -80,21 +80,20 @@ def main(rounds: int) -> None:
             for _ in range(rounds):
                 for name, (way, mirror) in ways.items():
                     runs[name].append(measure(way, mirror))
-    show(runs)
-
-
-def show(runs: dict[str, list[tuple[float, float]]]) -> None:
-    """The medians."""
-    medians = {
+    return {
         name: [statistics.median(column) for column in zip(*found, strict=True)]
         for name, found in runs.items()
     }
-    base = next(iter(medians.values()))
+
+
+def show(found: dict[str, list[float]]) -> None:
+    """A table with ratios to the first way."""
+    base = next(iter(found.values()))
     print(f"{'way':<40}{'seconds':>9}{'ratio':>7}{'MB':>7}{'ratio':>7}")
-    for name, (seconds, megabytes) in medians.items():
+    for name, (seconds, megabytes) in found.items():
         ratios = f"{seconds / base[0]:>7.2f}{megabytes:>7.1f}{megabytes / base[1]:>7.2f}"
         print(f"{name:<40}{seconds:>9.1f}{ratios}")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
+    show(medians(int(sys.argv[1]) if len(sys.argv) > 1 else 3))

@@ -100,3 +100,21 @@ def test_fields_have_a_limit(new_path: Callable[[], Path], monkeypatch: pytest.M
     monkeypatch.setattr(multipart, "FIELD_LIMIT", 10)
     with pytest.raises(multipart.MultipartError, match="more than 10"):
         multipart.parse(io.BytesIO(_whole(_part("a", b"x" * 11))), TYPE, new_path)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        'Content-Disposition: form-data; name=":action"',
+        'content-disposition:form-data;name=":action"',
+        "Content-Disposition: form-data; name=:action",
+        'Content-Disposition: form-data; name=":action"\r\nContent-Type: text/plain; charset=utf-8',
+        'Content-Type: text/plain\r\nContent-Disposition: form-data; name=":action"',
+    ],
+)
+def test_a_field_however_its_headers_are_written(
+    headers: str, new_path: Callable[[], Path]
+) -> None:
+    part = f"--{BOUNDARY}\r\n{headers}\r\n\r\nfile_upload\r\n".encode()
+    form = multipart.parse(Dribble(_whole(part), 1000), TYPE, new_path)
+    assert (form.fields, form.files) == ([(":action", "file_upload")], {})

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from publisher.rehearsal.store import Grant
 
 if TYPE_CHECKING:
-    from pypi_attestations import Attestation
+    from pydantic import TypeAdapter
+    from pypi_attestations import Attestation, Publisher
 
 LIMIT = 2
 
@@ -42,12 +44,20 @@ def provenance(grant: Grant, text: str, filename: str, sha256: str, wait: Wait) 
     return {"version": 1, "attestation_bundles": [bundle]}
 
 
+@cache
+def _readers() -> tuple[TypeAdapter[list[Attestation]], TypeAdapter[Publisher]]:
+    """Made once: that takes longer than to read an attestation."""
+    from pydantic import TypeAdapter
+    from pypi_attestations import Attestation, Publisher
+
+    return TypeAdapter(list[Attestation]), TypeAdapter(Publisher)
+
+
 def _parse(text: str) -> list[Attestation]:
-    from pydantic import TypeAdapter, ValidationError
-    from pypi_attestations import Attestation
+    from pydantic import ValidationError
 
     try:
-        attestations = TypeAdapter(list[Attestation]).validate_json(text)
+        attestations = _readers()[0].validate_json(text)
     except ValidationError as error:
         raise AttestationsError(f"Malformed attestations: {error}") from error
     if not attestations:
@@ -61,10 +71,9 @@ def _parse(text: str) -> list[Attestation]:
 def _verify(
     attestations: list[Attestation], identity: dict[str, str | None], filename: str, sha256: str
 ) -> None:
-    from pydantic import TypeAdapter
-    from pypi_attestations import Distribution, Publisher, VerificationError
+    from pypi_attestations import Distribution, VerificationError
 
-    publisher: Publisher = TypeAdapter(Publisher).validate_python(identity)
+    publisher = _readers()[1].validate_python(identity)
     dist = Distribution(name=filename, digest=sha256)
     seen = set()
     for attestation in attestations:

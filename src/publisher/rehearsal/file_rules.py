@@ -118,11 +118,11 @@ def closed(upload: Upload) -> None:
 
 def one_sdist(upload: Upload) -> None:
     """1.0 and 1.0.0 are one release."""
+    if upload.form.get("filetype") != "sdist":
+        return
     project = upload.store.project(upload.name)
     files = project.release(upload.version) if project else []
-    if upload.form.get("filetype") == "sdist" and any(
-        file.filename.endswith(".tar.gz") for file in files
-    ):
+    if any(file.filename.endswith(".tar.gz") for file in files):
         raise RuleError(400, "Only one sdist may be uploaded per release.")
 
 

@@ -16,6 +16,7 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
+from http.client import HTTPMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
@@ -110,8 +111,20 @@ class _Server(ThreadingHTTPServer):
         """A client that goes away is no event."""
 
 
+class _Headers(HTTPMessage):
+    """A request's headers, without a look for parts in a body that is not there.
+
+    For each multipart request ``email`` would compile the boundary to a regular expression.
+    """
+
+    def get_content_maintype(self) -> str:
+        """What stops the parser from looking; the header itself is as it was sent."""
+        return "application"
+
+
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
+    MessageClass = _Headers
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = BUFFER

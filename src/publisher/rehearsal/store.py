@@ -75,8 +75,8 @@ class Project:
 
     def release(self, version: str) -> list[File]:
         """The files of a version, however it is written (PEP 440)."""
-        wanted = canonicalize_version(version)
-        return [f for f in self.files.values() if canonicalize_version(f.version) == wanted]
+        wanted, files = canonicalize_version(version), list(self.files.values())
+        return [file for file in files if canonicalize_version(file.version) == wanted]
 
     def make_release(self, version: str) -> Release:
         """The release of a version, new or not."""

@@ -1,0 +1,1 @@
+"""What benchmarks/publish.py is made of."""
