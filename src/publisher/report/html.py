@@ -179,7 +179,7 @@ def _recipes(run: Run) -> str:
     ]
     if not parts:
         return ""
-    return f'<p class="soft">One click on a block selects all of it.</p>{"".join(parts)}'
+    return f'<p class="soft pointer">One click on a block selects all of it.</p>{"".join(parts)}'
 
 
 def _finding(finding: Finding) -> str:
