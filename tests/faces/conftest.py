@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -44,6 +45,23 @@ def tool() -> Callable[[str], str]:
         return found
 
     return find
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the packages that tests/faces/node pins, where programs find them."""
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed")
+    folder = tmp_path_factory.mktemp("node")
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(ROOT / "tests" / "faces" / "node" / name, folder)
+    npm = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    done = subprocess.run(npm, cwd=folder, capture_output=True, text=True, check=False)
+    wrong = re.search(r"code (?:EINTEGRITY|EUSAGE)", done.stderr)  # other bytes, or a stale lock
+    assert not wrong, done.stderr
+    if done.returncode:
+        pytest.skip(f"no npm registry is reachable: {done.stderr[-200:]}")
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -7,18 +7,22 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
+import venv
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from packaging.utils import parse_wheel_filename
 
 import publisher
 from support.faces import ROOT
 from support.mirror import Mirror, mirror_of
-from support.web import serving
+from support.web import HANG, Say, say_html, serving
 
 SCRIPT = ROOT / "requirements" / "bootstrap.sh"
 VERSION = f"publisher {publisher.__version__}\n"
+NO_PYTHON = "publisher runs on CPython 3.11 to 3.14 (64 bit, with the GIL), and this job has none"
 SHELLS = [name for name in ("bash", "dash", "busybox") if shutil.which(name)]
 Done = subprocess.CompletedProcess[str]
 Bootstrap = Callable[..., Done]
@@ -63,6 +67,16 @@ def copy(into: Path) -> Path:
     shutil.copytree(ROOT / "requirements", into / "requirements")
     shutil.copytree(ROOT / "src", into / "src")
     return into / "requirements" / "bootstrap.sh"
+
+
+def bare(folder: Path) -> Path:
+    """A folder for PATH with the few commands that every machine has, but no Python."""
+    (folder / "bin").mkdir()
+    for name in ("bash", "cat", "dirname", "env", "mktemp", "rm", "sed", "tail", "tr"):
+        found = shutil.which(name)
+        assert found
+        (folder / "bin" / name).symlink_to(found)
+    return folder / "bin"
 
 
 # What works
@@ -112,6 +126,7 @@ def test_nothing_is_left_outside_the_jobs_temporary_folder(
     assert sorted(after) == before
     (folder,) = (tmp_path / "temp").iterdir()
     assert folder.stat().st_mode & 0o077 == 0
+    assert {path.name for path in folder.iterdir()} == {"venv", "log.txt"}
 
 
 @pytest.mark.online
@@ -125,6 +140,70 @@ def test_what_lies_around_is_not_imported(
         PIP_INDEX_URL=mirror.url, PYTHONPATH=here, PYTHONHOME=here, CDPATH=here, PWD=here
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, VERSION, "")
+
+
+@pytest.mark.online
+def test_only_the_program_sees_secrets(
+    bootstrap: Bootstrap, mirror: Mirror, tmp_path: Path
+) -> None:
+    """The machine's Python has a file that runs whenever it starts."""
+    venv.create(tmp_path / "python", with_pip=True)
+    (packages,) = (tmp_path / "python").glob("lib/*/site-packages")
+    seen = tmp_path / "seen"
+    spy = f"import os; open({str(seen)!r}, 'a').write(' '.join(os.environ) + chr(10))"
+    (packages / "spy.pth").write_text(spy)
+    secrets = {
+        *("PUBLISHER_PASSWORD", "PUBLISHER_DRY_RUN", "PYPI_ID_TOKEN", "CI_JOB_TOKEN"),
+        *("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL", "CI_REPOSITORY_URL"),
+        *("CI_JOB_JWT_V2", "CI_REGISTRY_PASSWORD", "AWS_SECRET_ACCESS_KEY"),
+    }
+    env = {**dict.fromkeys(secrets, "hush"), "PIP_INDEX_URL": mirror.url}
+    path = os.pathsep.join([str(tmp_path / "python" / "bin"), "/usr/bin", "/bin"])
+    done = bootstrap("publish", PATH=path, **env)
+    starts = [set(line.split()) for line in seen.read_text().splitlines()]
+    assert starts
+    assert all("PIP_INDEX_URL" in names and not names & secrets for names in starts)
+    assert done.returncode == 2
+    assert "PUBLISHER_DRY_RUN" in done.stderr, "the program complains of its value"
+
+
+@pytest.mark.online
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    ("waiting", "number"),
+    [
+        *(("fetching uv", signal.SIGINT), ("fetching uv", signal.SIGTERM)),
+        *(("uv", signal.SIGTERM), ("pip", signal.SIGINT)),
+    ],
+)
+def test_a_signal_ends_the_installation(
+    waiting: str, number: signal.Signals, shell: str, machine: dict[str, str], wheelhouse: Path
+) -> None:
+    """Only the shell is told, while what it runs waits for an index that says nothing."""
+    with serving() as web:
+        for wheel in wheelhouse.iterdir():
+            web.on(f"/{parse_wheel_filename(wheel.name)[0]}/", HANG)
+        (uv,) = wheelhouse.glob("uv-*")
+        web.on(f"/{uv.name}", Say(body=uv.read_bytes()))
+        if waiting != "fetching uv":
+            web.on("/uv/", say_html(f'<a href="/{uv.name}">x</a>', 200 if waiting == "uv" else 404))
+        with subprocess.Popen(
+            [*([shell, "sh"] if shell == "busybox" else [shell]), str(SCRIPT), "--version"],
+            env={**machine, "PIP_INDEX_URL": web.url},
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        ) as run:
+            deadline = time.monotonic() + 30
+            while not [p for p in web.paths() if waiting == "fetching uv" or "/uv" not in p]:
+                assert time.monotonic() < deadline, web.paths()
+                time.sleep(0.05)
+            run.send_signal(number)
+            assert run.wait(10) == 128 + number
+            assert run.stdout is not None
+            assert run.stdout.read() == b""
+        with pytest.raises(ProcessLookupError):
+            os.killpg(run.pid, 0)
+    assert list(Path(machine["RUNNER_TEMP"]).iterdir()) == []
 
 
 @pytest.mark.online
@@ -182,17 +261,39 @@ def test_no_index(bootstrap: Bootstrap) -> None:
     ],
 )
 def test_no_python(env: dict[str, str], says: str, bootstrap: Bootstrap, tmp_path: Path) -> None:
-    (tmp_path / "bin").mkdir()
-    for name in ("bash", "cat", "dirname", "env", "mktemp", "rm", "sed", "tail"):
-        found = shutil.which(name)
-        assert found
-        (tmp_path / "bin" / name).symlink_to(found)
-    done = bootstrap(PATH=str(tmp_path / "bin"), **env)
+    done = bootstrap(PATH=str(bare(tmp_path)), **env)
     assert done.returncode == 2
-    assert "error: publisher runs on CPython 3.11 to 3.14, and this job has none\n" in done.stderr
+    assert f"error: {NO_PYTHON}\n" in done.stderr
     assert "  found: no Python at all\n" in done.stderr
     assert says in done.stderr
     assert "##[" not in done.stderr
+    assert list((tmp_path / "temp").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "difference",
+    [
+        "sys.maxsize = 2**31 - 1",
+        "sysconfig.get_config_vars()['Py_GIL_DISABLED'] = 1",
+        "sysconfig.get_platform = lambda: 'win-arm64'",
+        "sys.version_info = (3, 10, 0)",
+        "sys.version_info = (3, 15, 0)",
+        "sys.implementation.name = 'pypy'",
+        "",
+    ],
+)
+def test_a_python_that_has_no_wheels(difference: str, bootstrap: Bootstrap, tmp_path: Path) -> None:
+    """This Python, but for one thing; pip has no index."""
+    other = bare(tmp_path) / "python3"
+    start = f"import sys, sysconfig\n{difference}\nexec(sys.argv[1])"
+    other.write_text(
+        f"#!/bin/sh\nwhile [ $1 != -c ] && [ $1 != -VV ]; do shift; done\n"
+        f'if [ $1 = -VV ]; then echo a Python; else exec {sys.executable} -Ic "{start}" "$2"; fi\n'
+    )
+    other.chmod(0o755)
+    done = bootstrap(PATH=str(other.parent), PIP_INDEX_URL="http://127.0.0.1:9/", PIP_RETRIES="0")
+    assert done.returncode == 2
+    assert (f"error: {NO_PYTHON}\n  found: a Python\n" in done.stderr) == bool(difference)
 
 
 def test_no_place_for_temporary_files(bootstrap: Bootstrap, tmp_path: Path) -> None:

@@ -41,10 +41,17 @@ def test_no_project_is_never_built(tmp_path: Path, build: BuildMode) -> None:
     assert one(wheels, build) == Source(None, (str(inside),), f"{inside}: {why}")
 
 
+@pytest.mark.parametrize("build", ["auto", "never"])
+def test_a_folder_of_dists_needs_no_word(tmp_path: Path, build: BuildMode) -> None:
+    make_wheel(tmp_path)
+    assert one(tmp_path, build) == Source(None, (str(tmp_path),), "")
+    assert one(tmp_path, "always").why == f"{tmp_path}: nothing is built: {tmp_path} is no project"
+
+
 def test_files_and_patterns_stay_as_they_are(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path)
-    assert one(wheel).found == (str(wheel),)
-    assert one(tmp_path / "*.whl").found == (f"{tmp_path}/*.whl",)
+    for path in (str(wheel), f"{tmp_path}/*.whl"):
+        assert one(Path(path)) == Source(None, (path,), "")
 
 
 def test_a_pattern_that_matches_folders_stands_for_them(tmp_path: Path) -> None:

@@ -219,7 +219,7 @@ class Preparation(ABC):
                 found += self._build(source.project, source.why, number)
         with self.record.step("dists", "reading and checking every file"):
             for source in planned:
-                if not source.project:
+                if source.why and not source.project:
                     self.record.reporter.say(source.why)
                 if source.left:
                     what = "distributions of another project or version are left alone"

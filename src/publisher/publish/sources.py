@@ -27,7 +27,7 @@ class Source:
     """A ``project`` folder to build or, without one, ``found``: where dists are.
 
     ``left`` names dists beside them that are of another project or version; ``why`` says what
-    decided.
+    decided, unless PATH says so itself.
     """
 
     project: Path | None
@@ -76,13 +76,15 @@ def _expand(path: str) -> list[str]:
 def _decide(folder: Path, path: str, packages_dir: Path, build: BuildMode) -> Source:
     there = folder / packages_dir
     if not is_project(folder):
-        place = str(there) if folder.is_dir() and there.is_dir() else path
-        why = f"nothing is built: {folder} is no project" if folder.is_dir() else "as named"
-        return Source(None, (place,), f"{place}: {why}")
+        inside = folder.is_dir() and there.is_dir()
+        place = str(there) if inside else path
+        plain = not folder.is_dir() or (not inside and build != "always" and _dists(folder))
+        why = "" if plain else f"{place}: nothing is built: {folder} is no project"
+        return Source(None, (place,), why)
     if build == "always":
         return Source(folder, (), "--build always")
     name, version = declared(folder)
-    files = sorted(f for f in _files(there) if f.suffix in {".whl", ".gz"})
+    files = _dists(there)
     match = tuple(str(f) for f in files if _is_of(f.name, name, version))
     left = tuple(f.name for f in files if str(f) not in match)
     if match:
@@ -133,7 +135,7 @@ def projects(planned: Iterable[Source]) -> set[str]:
     """The projects whose dists are there already (PEP 503), as far as filenames tell."""
     names: set[str] = set()
     for place in (place for source in planned for place in source.found):
-        inside = _files(Path(place)) or map(Path, glob.glob(place))  # noqa: PTH207 - may be absolute
+        inside = _dists(Path(place)) or map(Path, glob.glob(place))  # noqa: PTH207 - may be absolute
         for file in inside:
             with suppress(ValueError):
                 parse = parse_wheel_filename if file.suffix == ".whl" else parse_sdist_filename
@@ -141,8 +143,9 @@ def projects(planned: Iterable[Source]) -> set[str]:
     return names
 
 
-def _files(folder: Path) -> list[Path]:
-    return list(folder.iterdir()) if folder.is_dir() else []
+def _dists(folder: Path) -> list[Path]:
+    files = folder.iterdir() if folder.is_dir() else ()
+    return sorted(file for file in files if file.suffix in {".whl", ".gz"})
 
 
 def _is_of(filename: str, name: str | None, version: str | None) -> bool:

@@ -33,6 +33,10 @@ CLAIMS = {
     "run_invocation_uri": "run",
 }
 """What a certificate says that people ask about, in their words."""
+PLAYED = (
+    "No. A rehearsal plays this identity, under a trust root of its own. What it can't know, such "
+    "as the run, it makes up."
+)
 PROVES = (
     "Whoever made this release acted as the identity above: Sigstore gave it a certificate for "
     "a few minutes, for a key that existed in one run only.",
@@ -151,7 +155,7 @@ def _proof(run: Run, one: Attested) -> str:
 
 
 def _who(run: Run) -> str:
-    rows = []
+    rows = [("real?", PLAYED)] if run.rehearsal and (run.identity or run.attested) else []
     if run.identity:
         rows.append(("publisher", _text(run.identity.label)))
         rows.append(("vouched for by", _text(run.identity.issuer)))
@@ -161,10 +165,8 @@ def _who(run: Run) -> str:
         for claim, label in CLAIMS.items():
             value = claims.get(claim)
             if value and value != san:
-                rows.append((label, f"<code>{_link(_text(value), value)}</code>"))
-    if run.rehearsal and rows:
-        no = "No. A rehearsal plays this identity, under a trust root of its own."
-        rows.append(("real?", no))
+                shown = _text(value) if run.rehearsal else _link(_text(value), value)
+                rows.append((label, f"<code>{shown}</code>"))
     return _list("who", dict.fromkeys(rows))
 
 
@@ -175,7 +177,7 @@ def _recipes(run: Run) -> str:
     ]
     if not parts:
         return ""
-    return f'<p class="soft">One click on a block selects all of it.</p>{"".join(parts)}'
+    return f'<p class="soft pointer">One click on a block selects all of it.</p>{"".join(parts)}'
 
 
 def _finding(finding: Finding) -> str:

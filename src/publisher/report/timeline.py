@@ -14,6 +14,10 @@ from publisher.report.text import plain, several, utc
 
 HAIR = 0.7
 """Percent; the shortest bar that can be seen."""
+WHOLE_SECONDS = (
+    "Certificates and the log tell time in whole seconds; what this run signed is shown at its "
+    "place within the second."
+)
 
 
 def timeline(run: Run) -> str:
@@ -28,7 +32,7 @@ def timeline(run: Run) -> str:
     begin = _clock(run.started)
     axis = f'<p class="axis"><span>{begin}</span><span>+{scale.seconds:.1f} s</span></p>'
     if run.attested:
-        axis += '<p class="soft small">Certificates and the log tell time in whole seconds.</p>'
+        axis += f'<p class="soft small">{WHOLE_SECONDS}</p>'
     return f'<dl class="time">{"".join([*rows, *more])}</dl>{axis}'
 
 
@@ -39,12 +43,18 @@ class _Scale:
         self.begin = utc(run.started).timestamp()
         end = run.finished and utc(run.finished).timestamp() - self.begin
         self.seconds = max([0.1, end or 0, *(step.at + step.seconds for step in run.steps)])
+        self.signed = [s for s in run.steps if s.name == "sign" and s.status == "done"]
 
     def at(self, seconds: float) -> float:
         return 100 * min(max(seconds / self.seconds, 0), 1)
 
     def moment(self, epoch: float) -> float:
-        return self.at(epoch - self.begin)
+        """Of a whole second; the step that may have signed in it says where in it."""
+        seconds = epoch - self.begin
+        for step in self.signed:
+            if seconds < step.at + step.seconds and step.at < seconds + 1:
+                return self.at(max(seconds, step.at))
+        return self.at(seconds)
 
 
 def _row(label: str, bars: str, took: str) -> str:
