@@ -39,6 +39,8 @@ HELPERS = " ".join(
         "description",
         "form",
         "pace",
+        "access",
+        "crew",
         "simple",
         "difference",
         "recorder",

@@ -386,6 +386,28 @@ def _(stage: Stage) -> list[str]:
     return stage.rehearse()
 
 
+@provokes("upload-token-ends")
+def _(stage: Stage) -> list[str]:
+    """A job with one ID token for the index, an upload token of two seconds, a slow index."""
+    stage.sandbox.post("settings", {"token_seconds": 2})
+    stage.fault("pypi", "POST", "/legacy/", status=503, headers={"Retry-After": "3"})
+    player, index = stage.sandbox.persona(), stage.sandbox.index
+    files = {
+        "tokens.json": {aud: player.token(aud) for aud in ("pypi", "sigstore")},
+        "trust.json": stage.sandbox.info["trust_config"],
+    }
+    for name, value in files.items():
+        (stage.folder / name).write_text(json.dumps(value))
+    options = {
+        "--repository-url": f"{index}/legacy/",
+        "--check-url": f"{index}/simple",
+        "--audience": "pypi",
+        "--id-token-file": stage.folder / "tokens.json",
+        "--trust-config": stage.folder / "trust.json",
+    }
+    return [str(stage.dists()), *(str(word) for pair in options.items() for word in pair)]
+
+
 @provokes("arrival-different")
 def _(stage: Stage) -> list[str]:
     stage.listing(hashes={"sha256": "0" * 64})

@@ -260,6 +260,10 @@ class UploadFailed(UploadError):
     """A file could not be sent."""
 
 
+class UploadTokenEnds(UploadError):
+    """The right to upload ends before the last file, and this job can get no other."""
+
+
 class ArrivalError(PublisherError):
     """What the index shows is not what we sent."""
 

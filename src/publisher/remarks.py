@@ -14,6 +14,7 @@ NOTES: dict[str, Severity] = {
     "description-check": "warning",
     "foreign-file": "note",
     "index-not-readable": "note",
+    "mint-repeated": "warning",
     "larger-than-default-limit": "warning",
     "new-project": "note",
     "not-minted": "note",

@@ -15,6 +15,7 @@ import pytest
 from publisher.errors import ArrivalDifferent, ArrivalUnattested, ArrivalUnproven
 from publisher.http import Http
 from publisher.models import Account, Attested, Dist, Finding, Listed, Secret
+from publisher.publish.access import Password
 from publisher.publish.arrival import INTEGRITY_JSON, Inspection, wait_for
 from publisher.publish.attest import Renewed, certify, sign, verify
 from publisher.publish.upload import Upload
@@ -71,7 +72,9 @@ def publish(
             signed = sign(signer, dists, lambda _: None)
             proven = verify(Verifier(trusted), signed, GITHUB_PUBLISHER)
         attested = {one.dist.filename: (one,) for one in proven}
-        Upload(http, world.indexes[0], token, attested, 4, Marks(), lambda _: None).send_all(dists)
+        Upload(
+            http, world.indexes[0], Password(token), attested, 4, Marks(), lambda _: None
+        ).send_all(dists)
         return proven
 
     return send

@@ -16,6 +16,7 @@ from publisher import transport
 from publisher.errors import UploadFailed, UploadRefused
 from publisher.http import Answer, Http
 from publisher.models import Account, Attested, Dist, Secret
+from publisher.publish.access import Password
 from publisher.publish.attest import Renewed, certify, sign, verify
 from publisher.publish.upload import Upload, in_order, said
 from publisher.verify import core
@@ -58,7 +59,7 @@ def sending(http: Http, marks: Marks, ticks: list[int]) -> Sending:
         attested: dict[str, tuple[Attested, ...]] | None = None,
         jobs: int = 4,
     ) -> Upload:
-        return Upload(http, index, token, attested or {}, jobs, marks, ticks.append)
+        return Upload(http, index, Password(token), attested or {}, jobs, marks, ticks.append)
 
     return make
 

@@ -78,13 +78,16 @@ def dist(path: Path) -> Dist:
 
 
 class Marks(Mark):
-    """What a step said of each file, in order."""
+    """What a step said of each file, in order; not that it was begun with."""
 
     def __init__(self) -> None:
         self.said: list[tuple[str, dict[str, object]]] = []
 
     def __call__(self, dist: Dist, **changes: object) -> None:
-        self.said.append((dist.filename, changes))
+        if changes.get("error", "") is None:
+            del changes["error"]
+        if not str(changes.get("error")).startswith("stopped while"):
+            self.said.append((dist.filename, changes))
 
     def of(self, name: str) -> dict[str, object]:
         """All that was said of a file."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from publisher.addresses import carries_secrets
 from publisher.errors import AttestationInvalid, CertificateRefused, LogFailed
 from publisher.http import Http, answer_in
 from publisher.models import Attested, Dist, Secret
+from publisher.publish.crew import together
 from publisher.transport import LOST, explain
 from publisher.verify.core import Unproven, Verifier
 
@@ -191,8 +191,7 @@ def sign(
     dists = tuple(dists)
     if dists:
         signer()  # the certificate, before many wait for it
-    with ThreadPoolExecutor(min(IN_FLIGHT, max(len(dists), 1))) as pool:
-        return tuple(pool.map(one, dists))
+    return together(one, dists, IN_FLIGHT)
 
 
 def _attest(signer: Signer, dist: Dist) -> str:

@@ -48,11 +48,14 @@ def ambient(provider: Provider) -> TokenSource:
 
 
 def masked(tokens: TokenSource, mask: Callable[[Secret], None]) -> TokenSource:
-    """The same door to ID tokens; ``mask`` is told of each one before anybody gets it."""
+    """The same door to ID tokens; ``mask`` is told once of each before anybody gets it."""
+    told: set[str] = set()
 
     def fetch(audience: str, *, spend: bool = True) -> Secret:
         token = tokens(audience, spend=spend)
-        mask(token)
+        if token.reveal() not in told:
+            mask(token)
+            told.add(token.reveal())
         return token
 
     return fetch

@@ -11,8 +11,10 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from publisher.models import Account, Dist, Identity
-from publisher.publish import arrival, lease
+from publisher.models import Dist, Identity
+from publisher.publish import arrival
+from publisher.publish.access import Access, Password
+from publisher.publish.lease import upload_token
 from publisher.publish.preparation import Preparation
 from publisher.publish.upload import Upload
 from publisher.remarks import remark
@@ -35,25 +37,25 @@ class Release(Preparation):
             self.proofs.find(who, new)
         for index in self.world.indexes:
             if todo := plans[index.name].of("new"):
-                with self._account(index, who) as account:
+                with self._access(index, who) as access:
                     if who:
                         self.proofs.make(who, new)
-                    self._upload(index, account, todo)
+                    self._upload(index, access, todo)
             else:
                 self.record.skip("mint", "sign", "verify", "upload", "burn")
             self._arrive(index, who, found)
 
     @contextmanager
-    def _account(self, index: Index, who: Identity | None) -> Iterator[Account]:
+    def _access(self, index: Index, who: Identity | None) -> Iterator[Access]:
         """As whom to upload: with the password that we were given, or a token of this run's own."""
         if index.account:
-            yield index.account
+            yield Password(index.account)
             return
         assert who  # noqa: S101 - for the type checker: without an identity, all have passwords
-        with lease.upload_token(self.world, self.record, self.http, index, who) as token:
-            yield token.account
+        with upload_token(self.world, self.record, self.http, index, who) as lease:
+            yield lease
 
-    def _upload(self, index: Index, account: Account, todo: Sequence[Dist]) -> None:
+    def _upload(self, index: Index, access: Access, todo: Sequence[Dist]) -> None:
         attested = {} if self.target(index).attestations == "off" else self.record.run.attested
         mark, jobs = self.record.marker(index.name), self.options.jobs
         total = sum(dist.size for dist in todo)
@@ -61,7 +63,7 @@ class Release(Preparation):
             self.record.step("upload", f"to {index.name}: one file alone, then {jobs} at a time"),
             self.record.reporter.progress("uploaded", total) as tick,
         ):
-            Upload(self.http, index, account, attested, jobs, mark, tick).send_all(todo)
+            Upload(self.http, index, access, attested, jobs, mark, tick).send_all(todo)
 
     def _arrive(self, index: Index, who: Identity | None, found: Sequence[Dist]) -> None:
         if self.options.wait == 0 or index.simple_url is None:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 
 from publisher.errors import (
     IndexAnswerMalformed,
@@ -24,12 +24,16 @@ from publisher.errors import (
 from publisher.http import Answer, Http, NetworkError
 from publisher.models import Account, Attested, Dist, Mark
 from publisher.publish import rejections
+from publisher.publish.access import Access
+from publisher.publish.crew import together
 from publisher.publish.form import FileChanged, FileForm
 from publisher.publish.pace import Pace
 from publisher.publish.simple import listing
 from publisher.transport import PASSING, TRIES, pause
 from publisher.world import Index
 
+EXPIRED = "token is expired"
+FORBIDDEN = 403
 BUSY = frozenset({429, 503})
 HEAD = ((":action", "file_upload"), ("protocol_version", "1"))
 
@@ -38,13 +42,14 @@ HEAD = ((":action", "file_upload"), ("protocol_version", "1"))
 class Upload:
     """Everything that the uploads of one run to one index share.
 
-    ``attested`` is by filename; a file without an entry goes without. At most ``jobs`` requests
-    are in flight. ``mark`` is told of each file's end, ``tick`` how many bytes went out.
+    ``access`` knows as whom to upload. ``attested`` is by filename; a file without an entry goes
+    without. At most ``jobs`` requests are in flight. ``mark`` is told of each file, ``tick`` how
+    many bytes went out.
     """
 
     http: Http
     index: Index
-    account: Account
+    access: Access
     attested: Mapping[str, tuple[Attested, ...]]
     jobs: int
     mark: Mark
@@ -56,34 +61,28 @@ class Upload:
         Raises:
             UploadRefused: The index refused a file; files in flight were finished first.
             UploadFailed: The network failed, also after retries.
+            UploadTokenEnds: There was no token for the rest.
         """
         first, rest = in_order(dists)
         self._send_together(first)
         self._send_together(rest)
 
     def _send_together(self, dists: Sequence[Dist]) -> None:
-        pool, pace = ThreadPoolExecutor(self.jobs), Pace(self.jobs)
+        pace = Pace(self.jobs)
         try:
-            futures: list[Future[None]] = [pool.submit(self._send, dist, pace) for dist in dists]
-            wait(futures, return_when=FIRST_EXCEPTION)
-        finally:  # also when we are told to stop: what is in flight ends, the rest never begins
+            together(partial(self._send, pace=pace), dists, self.jobs)
+        finally:
             pace.stop()
-            pool.shutdown(cancel_futures=True)
-        for future in futures:  # first in, first out: a cancelled one stands behind the failed
-            future.result()
 
     def _send(self, dist: Dist, pace: Pace) -> None:
+        self.mark(dist, status="failed", error="stopped while it was being sent; it may be there")
         try:
             self._deliver(dist, pace)
         except UploadError as error:
+            pace.stop()
             self.mark(dist, status="failed", error=error.message)
             raise
-        except BaseException:
-            self.mark(
-                dist, status="failed", error="stopped while it was being sent; it may be there"
-            )
-            raise
-        self.mark(dist, status="uploaded")
+        self.mark(dist, status="uploaded", error=None)
 
     def _deliver(self, dist: Dist, pace: Pace) -> None:
         """Send a file until the index has it or refuses it."""
@@ -91,13 +90,17 @@ class Upload:
             asked = None
             try:
                 with pace.turn() as width:
-                    answer = self._post(dist)
+                    account = self.access.account()
+                    answer = self._post(dist, account)
             except NetworkError as error:
                 if not error.passing:
                     raise self._failed(dist, error.reason) from error
                 problem: UploadError = self._failed(dist, error.reason)
                 why = "lost the connection"
             else:
+                expired = answer.status == FORBIDDEN and EXPIRED in said(answer)
+                if expired and self.access.refused(account):
+                    continue
                 if answer.status not in PASSING:
                     return self._judge(dist, answer)
                 problem, why = self._refused(dist, answer), f"answered {answer.status}"
@@ -111,14 +114,14 @@ class Upload:
             self.http.notice(f"{dist.filename}: {self.index.name} {why}; sending it again")
         return None
 
-    def _post(self, dist: Dist) -> Answer:
+    def _post(self, dist: Dist, account: Account) -> Answer:
         fields = (*HEAD, *dist.form)
         if dist.filename in self.attested:
             texts = ",".join(one.json for one in self.attested[dist.filename])
             fields = (*fields, ("attestations", f"[{texts}]"))
         form = FileForm(fields, "content", dist.path, dist.size, self.tick)
         try:
-            answer = self.http.post_stream(self.index.upload_url, form, self.account)
+            answer = self.http.post_stream(self.index.upload_url, form, account)
         except FileChanged as error:
             raise self._failed(dist, str(error)) from error
         except NetworkError:
