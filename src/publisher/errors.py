@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from publisher.models import Finding
+if TYPE_CHECKING:
+    from publisher.models import Finding
 
 
 class PublisherError(Exception):
@@ -39,6 +40,8 @@ class PublisherError(Exception):
 
     def finding(self, hint: str = "") -> Finding:
         """The error as the report shows it; a provider's ``hint`` beats the error's own."""
+        from publisher.models import Finding
+
         return Finding(self.code, "error", self.message, self.facts, hint or self.hint)
 
 
