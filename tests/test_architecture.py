@@ -333,7 +333,7 @@ SLOW = {
     *LAZY,
     *("requests", "rich", "urllib3"),
     *("dataclasses", "datetime", "hashlib", "inspect", "json", "logging", "random", "secrets"),
-    *("shutil", "socket", "subprocess", "tempfile", "tomllib", "traceback"),
+    *("shutil", "signal", "socket", "subprocess", "tempfile", "threading", "tomllib", "traceback"),
     *("publisher.models", "publisher.outlook", "publisher.report.summary"),
 }
 ANSWER = """

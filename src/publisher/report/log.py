@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Lock
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -19,19 +18,17 @@ class Log:
     def __init__(self, stream: TextIO, width: int) -> None:
         self.width = width
         self._stream = stream
-        self._lock = Lock()
         self._read = True
 
     def line(self, text: str, _style: str = "", rest: str = "") -> None:
-        """Write ``text`` and the ``rest`` of its line."""
-        with self._lock:
-            if not self._read:
-                return
-            try:
-                self._stream.write(f"{text}{rest}\n")
-                self._stream.flush()
-            except BrokenPipeError:
-                self._read = False
+        """Write ``text`` and the ``rest`` of its line, at once: several threads may write."""
+        if not self._read:
+            return
+        try:
+            self._stream.write(f"{text}{rest}\n")
+            self._stream.flush()
+        except BrokenPipeError:
+            self._read = False
 
 
 class Lines:
@@ -40,6 +37,8 @@ class Lines:
     def __init__(
         self, write: Callable[[str], None], clock: Callable[[], float], label: str, total: int
     ) -> None:
+        from threading import Lock
+
         self._write = write
         self._clock = clock
         self._label = label
