@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +19,7 @@ from publisher.errors import (
 )
 from publisher.models import Secret
 from publisher.options import Options, rows
-from publisher.rows import FACES, option, rows_of
+from publisher.rows import FACES, Table, option, rows_of
 from publisher.settings import foreign_settings, resolve
 from publisher.usage import help_text
 from publisher.world import INDEXES
@@ -95,7 +94,7 @@ def refused(cause: type[UsageError], *argv: str, **where: Any) -> UsageError:
 
 
 def test_every_field_is_a_row() -> None:
-    assert [row.attribute for row in rows()] == [field.name for field in fields(Options)]
+    assert [row.attribute for row in rows()] == list(Options.__annotations__)
     assert set(SAMPLES) == set(BY_NAME) - {"help", "version", "providers"}
     assert all(row.help and row.commands and row.metavar for row in rows())
     flags = [row.flag for row in rows()] + [row.short for row in rows() if row.short]
@@ -162,15 +161,25 @@ def test_a_row_by_its_names() -> None:
 
 
 def test_one_field_is_all_a_new_option_needs() -> None:
-    @dataclass(frozen=True)
-    class Table:
+    class Own(Table):
         html: Path | None = option(None, "How", "a page")
         color: Literal["auto", "no"] = option("auto", "How", "colours")
 
     # The names in the annotations are found in the module, as for Options.
-    html, color = rows_of(Table)
+    html, color = rows_of(Own)
     assert (html.flag, html.variable, html.kind) == ("--html", "PUBLISHER_HTML", "path")
     assert (color.kind, color.choices, color.metavar) == ("choice", ("auto", "no"), "auto|no")
+
+
+def test_options_are_values() -> None:
+    some = Options(jobs=3)
+    assert some == Options(jobs=3, wait=120.0)
+    assert some != Options()
+    assert "jobs=3, wait=120.0" in repr(some)
+    with pytest.raises(AttributeError, match="frozen"):
+        some.jobs = 4
+    with pytest.raises(TypeError, match="Options has no job"):
+        Options(job=3)
 
 
 def test_choices_are_whole_words() -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import io
 import os
 import sys
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TextIO
 
 import publisher
 from publisher import incumbent, settings, signals, usage
@@ -22,12 +20,13 @@ from publisher.errors import (
     PublisherError,
     Stopped,
 )
-from publisher.files import try_folder, writing
-from publisher.models import Finding, Run
 from publisher.options import Options
 from publisher.remarks import remark
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from publisher.models import Finding, Run
     from publisher.providers.base import Provider
     from publisher.publish.preparation import Preparation
     from publisher.publish.recorder import Recorder
@@ -68,34 +67,49 @@ def run(argv: Sequence[str], env: Mapping[str, str]) -> int:
 
 def _misused(error: PublisherError, argv: Sequence[str], env: Mapping[str, str]) -> int:
     """A usage error goes to standard error, and to the report if one was asked for."""
-    from publisher.report import record as report
-
-    _console(Options(format="json"), env).show_error(error)
+    _console_on(sys.stderr, env).show_error(error)
     path = settings.report_path(argv, env)
     if path:
-        now = datetime.now(UTC)
-        record = Run("", "--dry-run" in argv, now, finished=now, exit_code=error.exit_code)
+        from publisher.report import record as report
+
+        record = _begun(rehearsal="--dry-run" in argv)
+        record.finished, record.exit_code = record.started, error.exit_code
         record.findings.append(error.finding())
         with suppress(PublisherError):
             report.write(record, path)
     return error.exit_code
 
 
+def _begun(provider: str = "", command: str = "publish", *, rehearsal: bool) -> Run:
+    """The record of a run that begins now."""
+    from publisher.models import Run
+
+    return Run(provider, rehearsal, _now(), command)
+
+
+def _now() -> datetime:
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC)
+
+
 def _console(options: Options, env: Mapping[str, str]) -> Console:
-    """The face for this stream: with ``--format json`` standard output is the report's."""
+    """The face of a run: with ``--format json`` standard output is the report's."""
     from publisher.report import faces
-    from publisher.report.console import Console
 
     rehearsed = options.dry_run or options.sandbox
+    mask = (faces.Nobody() if rehearsed else faces.for_env(env)).mask
     stream = sys.stderr if options.format == "json" else sys.stdout
+    return _console_on(stream, env, verbosity=options.verbosity, mask=mask)
+
+
+def _console_on(stream: TextIO | None, env: Mapping[str, str], **how: Any) -> Console:
+    from publisher.report.console import Console
+
     stream = stream or io.StringIO()  # closed before we began
-    return Console(
-        stream,
-        verbosity=options.verbosity,
-        interactive=stream.isatty() and not env.get("CI") and env.get("TERM") != "dumb",
-        color=False if env.get("NO_COLOR") else None,
-        mask=(faces.Nobody() if rehearsed else faces.for_env(env)).mask,
-    )
+    interactive = stream.isatty() and not env.get("CI") and env.get("TERM") != "dumb"
+    color = False if env.get("NO_COLOR") else None
+    return Console(stream, interactive=interactive, color=color, **how)
 
 
 def _sandbox(options: Options, env: Mapping[str, str]) -> int:
@@ -124,7 +138,7 @@ def _work(command: str, options: Options, env: Mapping[str, str]) -> int:
 
     console = _console(options, env)
     rehearsed = options.dry_run or options.sandbox is not None
-    record = Run(options.provider or "", rehearsed, datetime.now(UTC), command)
+    record = _begun(options.provider or "", command, rehearsal=rehearsed)
     hint = ""
     try:
         with signals.as_errors() as stopped:
@@ -149,7 +163,7 @@ def _work(command: str, options: Options, env: Mapping[str, str]) -> int:
         record.exit_code = cause.exit_code
         record.findings.append(cause.finding(hint))
         console.show_error(cause, hint)
-    record.finished = datetime.now(UTC)
+    record.finished = _now()
     return _finish(options, env, record, console)
 
 
@@ -165,6 +179,8 @@ def _worker(command: str) -> Callable[..., Preparation]:
 
 def _check_places(options: Options, *, rehearsed: bool) -> None:
     """Find out before anything else whether what is asked for can be written at the end."""
+    from publisher.files import try_folder, writing
+
     if options.keep and not rehearsed:
         raise InvalidValue("--keep keeps the evidence of a rehearsal; add --dry-run")
     for flag, folder in (
@@ -259,6 +275,8 @@ def _cause(error: BaseException) -> PublisherError:
         return error
     if isinstance(error, KeyboardInterrupt):
         return Interrupted(signals.STOPPED)
+    import traceback
+
     frames = traceback.extract_tb(error.__traceback__)
     where = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames][-6:]
     return InternalError(

@@ -1,16 +1,13 @@
-"""Everything that can go wrong, one class per cause. A leaf.
-
-An error carries facts, never a secret. ``docs/errors.md`` has a section per code; a test
-provokes each code through the command line.
-"""
+"""Everything that can go wrong, one class per cause: facts, and never a secret. A leaf."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from publisher.models import Finding
+if TYPE_CHECKING:
+    from publisher.models import Finding
 
 
 class PublisherError(Exception):
@@ -39,6 +36,8 @@ class PublisherError(Exception):
 
     def finding(self, hint: str = "") -> Finding:
         """The error as the report shows it; a provider's ``hint`` beats the error's own."""
+        from publisher.models import Finding
+
         return Finding(self.code, "error", self.message, self.facts, hint or self.hint)
 
 

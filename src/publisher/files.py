@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from secrets import token_hex
 
 from publisher.errors import CannotWrite
 
@@ -21,6 +19,8 @@ def write_whole(path: Path, data: bytes) -> None:
     if path.exists() and not path.is_file():
         path.write_bytes(data)  # renaming would replace /dev/stdout or a named pipe
         return
+    from secrets import token_hex
+
     draft = path.with_name(f".{token_hex(8)}.tmp")
     try:
         with draft.open("xb") as file:
@@ -32,6 +32,8 @@ def write_whole(path: Path, data: bytes) -> None:
 
 def try_folder(folder: Path) -> None:
     """Find out whether a folder can be written, and make it if need be. Raises ``OSError``."""
+    import tempfile
+
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):
         pass

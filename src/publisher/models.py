@@ -1,4 +1,4 @@
-"""Frozen values that travel between the steps. Beside ``outlook``, a leaf."""
+"""Frozen values that travel between the steps. Beside ``basics`` and ``outlook``, a leaf."""
 
 from __future__ import annotations
 
@@ -6,42 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, NoReturn, Protocol
+from typing import Literal, Protocol
 
+from publisher.basics import AttestationMode as AttestationMode
+from publisher.basics import Secret as Secret
+from publisher.basics import Severity as Severity
+from publisher.basics import docs_of
 from publisher.outlook import Review
-
-Severity = Literal["critical", "error", "warning", "note"]
-AttestationMode = Literal["required", "best-effort", "off"]
-
-
-class Secret:
-    """A token that no formatting, logging, serialising or pickling shows.
-
-    It is not a ``str`` on purpose: only ``reveal()`` gives the text, and that call is easy to
-    grep for. It stands only where bytes go to the wire, and where a CI's runner is told what to
-    strike out of its log.
-    """
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        """Return the text. Call it only where the text must go out."""
-        return self._text
-
-    def __repr__(self) -> str:
-        return "<secret>"
-
-    def __str__(self) -> str:
-        return "<secret>"
-
-    def __format__(self, _spec: str) -> str:
-        return "<secret>"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a Secret is never pickled or copied to another process")
 
 
 @dataclass(frozen=True)
@@ -60,7 +31,7 @@ class Finding:
     @property
     def docs(self) -> str:
         """Where this code is explained."""
-        return f"docs/errors.md#{self.code}"
+        return docs_of(self.code)
 
 
 @dataclass(frozen=True)

@@ -5,22 +5,18 @@ the faces and the docs are made from these rows or checked against them; ``publi
 reads them.
 """
 
-# Every default below is made by option(), which is dataclasses.field with a row in its metadata.
-
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from publisher.basics import AttestationMode, Secret
 from publisher.commands import EVERYWHERE, FILES, IDENTITY, INDEX, REHEARSED
-from publisher.models import AttestationMode, Secret
-from publisher.rows import GITHUB_FACE, NO_FACE, Row, option, rows_of
+from publisher.rows import GITHUB_FACE, NO_FACE, Row, Table, option, rows_of
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(Table):
     """What the user asked for, from every source, checked."""
 
     paths: tuple[str, ...] = option(

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from publisher.models import Finding, Severity
+from typing import TYPE_CHECKING
+
+from publisher.basics import Severity
+
+if TYPE_CHECKING:
+    from publisher.models import Finding
 
 NOTES: dict[str, Severity] = {
     "already-there": "note",
@@ -36,4 +41,6 @@ NOTES: dict[str, Severity] = {
 
 def remark(code: str, message: str, *, hint: str = "", **facts: object) -> Finding:
     """A remark beside the run; ``code`` is a key of ``NOTES``."""
+    from publisher.models import Finding
+
     return Finding(code, NOTES[code], message, facts, hint)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_type_hints
+from typing import Any, Literal, NamedTuple, NoReturn, TypeVar, get_args, get_type_hints
 
-from publisher.models import Secret
+from publisher.basics import Secret
 
 Kind = Literal["bool", "choice", "path", "integer", "seconds", "text", "secret"]
 Group = Literal["What", "Where and as whom", "How", "The world", "What you see"]
@@ -31,8 +30,7 @@ _KINDS: Mapping[object, Kind] = {
 }
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One option as all its readers see it.
 
     ``name`` is the word itself (``dry-run``), ``attribute`` the field of ``Options``. A
@@ -46,7 +44,7 @@ class Row:
     help: str
     decisive: bool = False
     choices: tuple[str, ...] = ()
-    aliases: Mapping[str, str] = field(default_factory=dict)
+    aliases: Mapping[str, str] = {}
     metavar: str = ""
     short: str = ""
     repeatable: bool = False
@@ -99,8 +97,33 @@ class Row:
         return words[self.kind]
 
 
+class Table:
+    """Values of the options that a subclass has as fields. They don't change.
+
+    Not a dataclass: this is read for ``--version``, too, and ``dataclasses`` brings ``inspect``,
+    which took a fifth of the time until its answer.
+    """
+
+    def __init__(self, **given: object) -> None:
+        values = {name: row.default for name, row in _made(type(self)).items()}
+        if unknown := given.keys() - values:
+            raise TypeError(f"{type(self).__name__} has no {', '.join(sorted(unknown))}")
+        vars(self).update(values | given)
+
+    def __setattr__(self, name: str, _value: object) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} is frozen, and so is its {name}")
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in vars(self).items())})"
+
+
 def option(default: T, group: Group, help: str, **columns: Any) -> T:  # noqa: A002 - a column
-    """A field of ``Options``; its annotation gives the kind, and a Literal the choices.
+    """A field of a ``Table``; its annotation gives the kind, and a Literal the choices.
 
     Args:
         default: The option's value if nobody gives one.
@@ -110,16 +133,21 @@ def option(default: T, group: Group, help: str, **columns: Any) -> T:  # noqa: A
             otherwise.
     """
     columns.setdefault("decisive", group == WHERE)
-    return field(default=default, metadata={"row": Row(group, help, **columns)})
+    row: Any = Row(group, help, default=default, **columns)
+    return row  # type: ignore[no-any-return]  # an instance has a T in its place
 
 
-def rows_of(table: type) -> tuple[Row, ...]:
-    """The rows of a dataclass whose fields are made by ``option``, in their order."""
+def rows_of(table: type[Table]) -> tuple[Row, ...]:
+    """The rows of a table, in the order of its fields."""
     hints = get_type_hints(table)
     return tuple(
-        _typed(replace(f.metadata["row"], attribute=f.name, default=f.default), hints[f.name])
-        for f in fields(table)
+        _typed(row._replace(attribute=name), hints[name]) for name, row in _made(table).items()
     )
+
+
+def _made(table: type[Table]) -> dict[str, Row]:
+    """What ``option`` made, by its name in the class."""
+    return {name: row for name, row in vars(table).items() if isinstance(row, Row)}
 
 
 def _typed(row: Row, hint: object) -> Row:
@@ -130,6 +158,6 @@ def _typed(row: Row, hint: object) -> Row:
     choices = row.choices or tuple(str(part) for part in parts)
     if choices:
         metavar = row.metavar or "|".join(choices)
-        return replace(row, kind="choice", choices=choices, metavar=metavar)
+        return row._replace(kind="choice", choices=choices, metavar=metavar)
     kind = _KINDS[hint]
-    return replace(row, kind=kind, metavar=row.metavar or ("BOOL" if kind == "bool" else "TEXT"))
+    return row._replace(kind=kind, metavar=row.metavar or ("BOOL" if kind == "bool" else "TEXT"))

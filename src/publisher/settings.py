@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from publisher.basics import Secret
 from publisher.commands import COMMANDS
 from publisher.errors import (
     InvalidOption,
@@ -20,7 +18,6 @@ from publisher.errors import (
     UsageError,
 )
 from publisher.incumbent import REPLACED
-from publisher.models import Secret
 from publisher.options import Options, rows
 from publisher.rows import Row
 from publisher.usage import Parser
@@ -62,14 +59,14 @@ def resolve(argv: Sequence[str], env: Mapping[str, str], pyproject: Path) -> tup
         s.row.attribute: True for s in line if s.row.attribute in ("help", "version")
     }
     if asked:
-        return command, replace(Options(), **asked)
+        return command, Options(**asked)
     table = _tool_table(pyproject)
     _refuse_unknown(env, table)
     _refuse_decisive(table)
     settings = [*_from_table(table), *_from_environment(env), *line]
     latest = {s.row.attribute: s for s in settings if command in s.row.commands}
     _refuse_to_act(command, settings)
-    return command, replace(Options(), **_values(latest.values(), pyproject.parent))
+    return command, Options(**_values(latest.values(), pyproject.parent))
 
 
 def report_path(argv: Sequence[str], env: Mapping[str, str]) -> Path | None:
@@ -131,8 +128,9 @@ def _refuse_options(command: str, unknown: list[str], settings: list[Setting]) -
 
 
 def _refuse_misspelt_command(word: str, folder: Path) -> None:
-    if word.isalpha() and get_close_matches(word, COMMANDS, 1) and not (folder / word).exists():
-        problem = f"there is no command {word!r}, and no path either{_nearest(word, COMMANDS)}"
+    nearest = _nearest(word, COMMANDS)
+    if nearest and word.isalpha() and not (folder / word).exists():
+        problem = f"there is no command {word!r}, and no path either{nearest}"
         _raise_all(InvalidOption, "", {word: problem}, "`publisher --help`")
 
 
@@ -148,6 +146,8 @@ def _refuse_to_act(command: str, settings: Iterable[Setting]) -> None:
 
 
 def _tool_table(pyproject: Path) -> Mapping[str, object]:
+    import tomllib
+
     try:
         document: Any = tomllib.loads(pyproject.read_text("utf-8"))
     except FileNotFoundError:
@@ -275,6 +275,8 @@ def _key(name: str) -> str:
 
 
 def _nearest(word: str, names: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
     near = get_close_matches(word, list(names), 1)
     return f"; did you mean {near[0]}?" if near else ""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
+from typing import TYPE_CHECKING
 
 from publisher.errors import Interrupted, PublisherError, Terminated
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 SECOND = 2
 STOPPED = "the run was told to stop; the same command goes on with what is missing"
@@ -22,6 +24,8 @@ def as_errors() -> Iterator[Callable[[], PublisherError | None]]:
 
     Yields what tells of the first one, should its exception get lost in a library.
     """
+    import signal
+
     came: list[PublisherError] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from argparse import SUPPRESS, ArgumentParser, HelpFormatter, RawDescriptionHelpFormatter
 from collections.abc import Iterable
-from textwrap import fill
 from typing import Any, NoReturn, get_args
 
 from publisher.commands import COMMANDS
@@ -33,12 +32,9 @@ class Parser(ArgumentParser):
     paths are for the caller: argparse can't mix them with options.
     """
 
-    def __init__(self, table: Iterable[Row], command: str = "publish") -> None:
+    def __init__(self, table: Iterable[Row]) -> None:
         super().__init__(
             prog="publisher",
-            usage=_usage(command),
-            description=f"{COMMANDS[command].capitalize()}.{_commands(command)}",
-            epilog=ENDINGS,
             add_help=False,
             allow_abbrev=False,
             argument_default=SUPPRESS,
@@ -69,7 +65,11 @@ class Parser(ArgumentParser):
 
 def help_text(command: str) -> str:
     """The help of a command, at most 80 columns wide."""
-    return Parser((row for row in rows() if command in row.commands), command).format_help()
+    parser = Parser(row for row in rows() if command in row.commands)
+    parser.usage = _usage(command)
+    parser.description = f"{COMMANDS[command].capitalize()}.{_commands(command)}"
+    parser.epilog = ENDINGS
+    return parser.format_help()
 
 
 def _formatter(prog: str) -> HelpFormatter:
@@ -108,6 +108,8 @@ def _usage(command: str) -> str:
 
 def _commands(command: str) -> str:
     """What the arguments mean; the default command lists the commands, too."""
+    from textwrap import fill
+
     (paths,) = (row for row in rows() if row.positional)
     words = "\n".join(
         fill(f"  {name:<10}{says}", WIDTH, subsequent_indent=" " * 12)

@@ -413,12 +413,13 @@ def test_a_stream_that_knows_ascii_only() -> None:
     assert raw.getvalue() == b"build: gr\\xf6\\xdfe\n  \\u2713\n  done in 0.0 s\n"
 
 
-def test_a_run_goes_on_when_nobody_listens() -> None:
+@pytest.mark.parametrize("interactive", [False, True])
+def test_a_run_goes_on_when_nobody_listens(interactive: bool) -> None:
     class Closed(io.StringIO):
         def write(self, _text: str) -> int:
             raise BrokenPipeError
 
-    console = Console(Closed())
+    console = Console(Closed(), interactive=interactive)
     console.say("one")
     console.say("two")
 

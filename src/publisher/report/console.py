@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from rich.console import Console as RichConsole
-from rich.text import Text
-
+from publisher.basics import Secret, Severity, docs_of
 from publisher.errors import PublisherError, Stopped
-from publisher.models import Finding, Run, Secret, Severity
-from publisher.report import summary
-from publisher.report.progress import Bar, Lines
+from publisher.report.log import Lines, Log
 from publisher.report.text import clean, fact, telling, wrap
+
+if TYPE_CHECKING:
+    from publisher.models import Finding, Run
+    from publisher.report.terminal import Bar, Terminal
 
 STYLES: dict[Severity, str] = {
     "critical": "bold red",
@@ -32,18 +32,11 @@ INSTANT = 0.1
 """Seconds that are not worth a line in a log."""
 
 
-class _Terminal(RichConsole):
-    """A run goes on when nobody listens any more: its report is written all the same."""
-
-    def on_broken_pipe(self) -> None:
-        self.quiet = True
-
-
 class Console:
     """A ``publisher.reporter.Reporter`` for people.
 
     All text is taken for untrusted: none of it can move the cursor, colour anything or give
-    orders to a CI's runner. Rich's markup is not used at all.
+    orders to a CI's runner. A log is written without rich, so that a usage error comes at once.
 
     Args:
         stream: Where to write.
@@ -66,18 +59,13 @@ class Console:
         clock: Callable[[], float] = time.monotonic,
         mask: Callable[[Secret], None] = lambda _: None,
     ) -> None:
-        self._rich = _Terminal(
-            file=stream,
-            force_terminal=interactive,
-            force_interactive=interactive,
-            force_jupyter=False,
-            no_color=not (interactive if color is None else color),
-            color_system="standard" if (interactive if color is None else color) else None,
-            width=width or (None if interactive else LOG_WIDTH),
-            markup=False,
-            emoji=False,
-            highlight=False,
-        )
+        color = interactive if color is None else color
+        self._pen: Log | Terminal = Log(stream, width or LOG_WIDTH)
+        if interactive or color:
+            from publisher.report.terminal import Terminal
+
+            width = width or (None if interactive else LOG_WIDTH)
+            self._pen = Terminal(stream, width, interactive=interactive, color=color)
         self._encoding = getattr(stream, "encoding", None) or "utf-8"
         self._verbosity = verbosity
         self._interactive = interactive
@@ -90,8 +78,7 @@ class Console:
         """Announce a step, and say how it ended and how long it took."""
         started = self._last_detail = self._clock()
         if self._verbosity >= 0:
-            head = Text(self._clean(name), "bold").append(f": {self._clean(doing)}", "not bold")
-            self._rich.print(head, soft_wrap=True)
+            self._pen.line(self._clean(name), "bold", f": {self._clean(doing)}")
         try:
             yield
         except BaseException as e:
@@ -118,22 +105,8 @@ class Console:
         if self._verbosity < 0 and finding.severity == "note":
             return
         head = f"{finding.severity} {finding.code}: "
-        lines = wrap(self._clean(head + finding.message), self._rich.width - 2)
-        first = Text(lines[0])
-        first.stylize(STYLES[finding.severity], 0, len(head))
-        self._rich.print(first, soft_wrap=True)
-        for line in lines[1:]:
-            self._rich.print(Text(f"  {line}"), soft_wrap=True)
-        limit = 400 if self._verbosity < 1 else 100_000
-        for name, value in telling(finding.facts).items():
-            if self._verbosity < 1 and _told(value, finding.hint):
-                continue
-            if isinstance(value, list | tuple) and len(value) > FEW:
-                self._lines(name, [fact(item, limit) for item in value])
-            else:
-                self._write(f"{name}: {fact(value, limit)}", indent="  ", style="dim")
-        if finding.hint:
-            self._write(finding.hint, indent="  ")
+        style = STYLES[finding.severity]
+        self._show(head, style, finding.message, finding.facts, finding.hint)
         self._write(finding.docs, indent="  ", style="dim")
 
     def mask(self, secret: Secret) -> None:
@@ -142,10 +115,9 @@ class Console:
 
     def show_error(self, error: PublisherError, hint: str = "") -> None:
         """What stopped the run; ``hint`` is the provider's, and beats the error's own."""
-        found = error.finding()
-        self.finding(
-            Finding(found.code, found.severity, found.message, found.facts, hint or found.hint)
-        )
+        head = f"error {error.code}: "
+        self._show(head, STYLES["error"], error.message, error.facts, hint or error.hint)
+        self._write(docs_of(error.code), indent="  ", style="dim")
 
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator[Callable[[int], None]]:
@@ -153,11 +125,10 @@ class Console:
         if self._verbosity < 0:
             yield lambda _units: None
             return
-        shown: Bar | Lines
-        if self._interactive:
-            shown = Bar(self._rich, self._clock, self._clean(label), total)
+        if isinstance(self._pen, Log) or not self._interactive:
+            shown: Bar | Lines = Lines(self._write, self._clock, label, total)
         else:
-            shown = Lines(self._write, self._clock, label, total)
+            shown = self._pen.bar(self._clock, self._clean(label), total)
         with shown:
             yield shown.advance
 
@@ -165,13 +136,35 @@ class Console:
         """The releases, their files and what to do next; ``links`` are the releases' pages."""
         if self._verbosity < 0:
             return
+        from publisher.report import summary
+
         for line, style in summary.summary(run, links):
-            self._rich.print(Text(self._clean(line), style), soft_wrap=True)
+            self._pen.line(self._clean(line), style)
 
     def last_word(self, run: Run) -> None:
         """What was published; print it last, also when the run failed."""
+        from publisher.report import summary
+
         line, style = summary.last_word(run)
-        self._rich.print(Text(self._clean(line), style), soft_wrap=True)
+        self._pen.line(self._clean(line), style)
+
+    def _show(
+        self, head: str, style: str, message: str, facts: Mapping[str, object], hint: str
+    ) -> None:
+        first, *more = wrap(self._clean(head + message), self._pen.width - 2)
+        self._pen.line(first[: len(head)], style, first[len(head) :])
+        for line in more:
+            self._pen.line(f"  {line}")
+        limit = 400 if self._verbosity < 1 else 100_000
+        for name, value in telling(facts).items():
+            if self._verbosity < 1 and _told(value, hint):
+                continue
+            if isinstance(value, list | tuple) and len(value) > FEW:
+                self._lines(name, [fact(item, limit) for item in value])
+            else:
+                self._write(f"{name}: {fact(value, limit)}", indent="  ", style="dim")
+        if hint:
+            self._write(hint, indent="  ")
 
     def _close(self, mark: str, word: str, started: float, style: str) -> None:
         took = self._clock() - started
@@ -192,8 +185,8 @@ class Console:
             self._write(line, indent="    ", style="dim")
 
     def _write(self, text: str, indent: str = "", style: str = "") -> None:
-        for line in wrap(self._clean(text), self._rich.width, indent):
-            self._rich.print(Text(line, style), soft_wrap=True)
+        for line in wrap(self._clean(text), self._pen.width, indent):
+            self._pen.line(line, style)
 
     def _clean(self, text: str) -> str:
         return clean(text, self._encoding)

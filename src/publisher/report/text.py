@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
-import textwrap
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from itertools import groupby
-from urllib.parse import quote
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 # GitHub's runner takes a line for a command when `::` leads it (after trimming, and ignoring
@@ -55,17 +55,21 @@ def plain(text: str) -> str:
 
 def paragraphs(text: str) -> Iterator[tuple[str, bool]]:
     """A hint in parts, and whether each is code: what is indented (YAML, commands) is."""
+    from textwrap import dedent
+
     for paragraph in visible(text).split("\n\n"):
         for code, lines in groupby(paragraph.split("\n"), lambda line: line.startswith(" ")):
             part = "\n".join(lines)
             if part.strip():
-                yield textwrap.dedent(part), code
+                yield dedent(part), code
 
 
 def https(url: str | None) -> str:
     """A foreign URL as one may link it, in any markup; empty if it is no https URL."""
     if not url or not url.startswith("https://"):
         return ""
+    from urllib.parse import quote
+
     return quote(url, safe=":/?#[]@!$&'*+,;=%~", errors="replace")
 
 
@@ -75,16 +79,22 @@ def wrap(text: str, width: int, indent: str = "") -> list[str]:
     for line in text.split("\n"):
         if line.startswith(" ") or len(indent) + len(line) <= width:
             lines.append(f"{indent}{line}".rstrip())
-            continue
-        lines += textwrap.wrap(
-            line,
-            width,
-            initial_indent=indent,
-            subsequent_indent=indent,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        else:
+            lines += _broken(line, width, indent)
     return lines
+
+
+def _broken(line: str, width: int, indent: str) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(
+        line,
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def fact(value: object, limit: int) -> str:
@@ -94,6 +104,8 @@ def fact(value: object, limit: int) -> str:
     elif isinstance(value, str):
         text = value
     else:
+        import json
+
         text = json.dumps(value, default=str, ensure_ascii=False)
     left = len(text) - limit
     return text if left <= 0 else f"{text[:limit]} ... ({left} more characters: --verbose)"
@@ -106,6 +118,8 @@ def telling(facts: Mapping[str, object]) -> dict[str, object]:
 
 def utc(moment: datetime) -> datetime:
     """A time in UTC; one without a zone is meant so."""
+    from datetime import UTC
+
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
