@@ -39,6 +39,7 @@ HELPERS = " ".join(
         "description",
         "form",
         "pace",
+        "journal",
         "access",
         "crew",
         "simple",
@@ -60,7 +61,8 @@ MAY = {
     "publisher addresses ahead basics commands outlook git incumbent publish report verify": "",
     "models": "basics outlook",
     "rows": "basics",
-    "errors remarks reporter transport world": "basics models",
+    "errors errors.*": "models errors.*",
+    "remarks reporter transport world": "basics models",
     # publisher: the version, for the User-Agent
     "http": "publisher addresses ahead models transport",
     "options": "basics commands rows",
@@ -81,7 +83,7 @@ MAY = {
     # identity: the real World's door to ID tokens is made where the World is
     "surroundings": f"{TOOLS} options providers providers.* rehearsal publish.identity",
     "cli": f"publisher {TOOLS} incumbent options settings signals surroundings usage providers "
-    f"providers.base report.* rehearsal publish.recorder {COMPOSERS}",
+    f"providers.base report.* rehearsal publish.journal publish.recorder {COMPOSERS}",
     "__main__": "cli",
 }
 # The one home of each library. What is only imported for type checkers doesn't count.

@@ -141,7 +141,7 @@ def _work(command: str, options: Options, env: Mapping[str, str]) -> int:
     record = _begun(options.provider or "", command, rehearsal=rehearsed)
     hint = ""
     try:
-        with signals.as_errors() as stopped:
+        with signals.as_errors(options.deadline) as stopped:
             _check_places(options, rehearsed=rehearsed)
             provider = surroundings.provider(command, options, env, rehearsed=rehearsed)
             if rehearsed:
@@ -187,6 +187,7 @@ def _check_places(options: Options, *, rehearsed: bool) -> None:
         ("--report", options.report and options.report.parent),
         ("--html", options.html and options.html.parent),
         ("--keep", options.keep),
+        ("--state", options.state),
     ):
         if folder is None:
             continue
@@ -230,10 +231,14 @@ def _recorder(
 ) -> Recorder:
     from publisher import surroundings
     from publisher.http import Http
+    from publisher.publish.journal import opened
     from publisher.publish.recorder import Recorder
 
     http = Http(ca=world.ca or surroundings.tls_roots(env), notice=console.say)
-    recorder = Recorder(record, console, http, stopped)
+    journal, problem = opened(world.state)
+    recorder = Recorder(record, console, http, stopped, journal)
+    if problem:
+        recorder.note(problem)
     foreign = settings.foreign_settings(env)
     if foreign:
         what = "settings of other publishing tools are around; they are not read"

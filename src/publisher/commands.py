@@ -20,3 +20,4 @@ INDEX = ("publish", "doctor")
 """Commands that look at an index."""
 REHEARSED = ("publish", "attest")
 """Commands that a rehearsal plays."""
+SANDBOX = ("sandbox",)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from publisher.basics import AttestationMode, Secret
-from publisher.commands import EVERYWHERE, FILES, IDENTITY, INDEX, REHEARSED
+from publisher.commands import EVERYWHERE, FILES, IDENTITY, INDEX, REHEARSED, SANDBOX
 from publisher.rows import GITHUB_FACE, NO_FACE, Row, Table, option, rows_of
 
 
@@ -176,7 +176,6 @@ class Options(Table):
         "What you see",
         "show which CIs are known, and what an index does for each",
         commands=("doctor",),
-        faces=NO_FACE,
         line_only=True,
     )
     skip_existing: bool = option(
@@ -207,20 +206,36 @@ class Options(Table):
         faces=NO_FACE,
         commands=REHEARSED,
     )
+    deadline: float = option(
+        0.0,
+        "How",
+        "how long the whole run may take; then it ends as if it were told to stop; 0: no limit",
+        metavar="SECONDS",
+        commands=FILES,
+    )
+    state: Path | None = option(
+        None,
+        "How",
+        "journal, signatures and receipts of runs, so that another one goes on where this one "
+        "stopped; by default .publisher, and nowhere in a rehearsal",
+        metavar="DIR",
+        faces=NO_FACE,  # each sets it: a place that outlives the step and not the job
+        commands=REHEARSED,
+    )
     port: int = option(
         0,
         "The world",
         "where to listen; 0: any free port",
         metavar="N",
         bounds=(0, 65535),
-        commands=("sandbox",),
+        commands=SANDBOX,
         faces=NO_FACE,
     )
     tls: bool = option(
         False,
         "The world",
         "serve over TLS, with a root of its own",
-        commands=("sandbox",),
+        commands=SANDBOX,
         faces=NO_FACE,
     )
     report: Path | None = option(
@@ -257,21 +272,10 @@ class Options(Table):
         commands=FILES,
     )
     help: bool = option(
-        False,
-        "What you see",
-        "show this text",
-        short="-h",
-        commands=EVERYWHERE,
-        faces=NO_FACE,
-        line_only=True,
+        False, "What you see", "show this text", short="-h", commands=EVERYWHERE, line_only=True
     )
     version: bool = option(
-        False,
-        "What you see",
-        "show the version",
-        commands=EVERYWHERE,
-        faces=NO_FACE,
-        line_only=True,
+        False, "What you see", "show the version", commands=EVERYWHERE, line_only=True
     )
 
     @property

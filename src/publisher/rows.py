@@ -133,6 +133,8 @@ def option(default: T, group: Group, help: str, **columns: Any) -> T:  # noqa: A
             otherwise.
     """
     columns.setdefault("decisive", group == WHERE)
+    if columns.get("line_only"):
+        columns.setdefault("faces", NO_FACE)
     row: Any = Row(group, help, default=default, **columns)
     return row  # type: ignore[no-any-return]  # an instance has a T in its place
 

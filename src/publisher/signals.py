@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from publisher.errors import Interrupted, PublisherError, Terminated
+from publisher.errors import DeadlinePassed, Interrupted, InvalidValue, PublisherError, Terminated
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -16,8 +16,10 @@ STOPPED = "the run was told to stop; the same command goes on with what is missi
 
 
 @contextmanager
-def as_errors() -> Iterator[Callable[[], PublisherError | None]]:
+def as_errors(deadline: float = 0.0) -> Iterator[Callable[[], PublisherError | None]]:
     """Let SIGINT, SIGTERM and SIGHUP raise for as long as the context lasts.
+
+    So does a ``deadline`` in seconds from now, unless it is 0.
 
     The second one does not: a CI that cancels a job sends two before it kills, and all that is
     done between them (a token is given back, a report written) has its own, shorter limits.
@@ -26,18 +28,30 @@ def as_errors() -> Iterator[Callable[[], PublisherError | None]]:
     """
     import signal
 
+    if deadline and not hasattr(signal, "setitimer"):
+        raise InvalidValue("--deadline: this system has no timer that could stop a run")
     came: list[PublisherError] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        error = Interrupted(STOPPED) if number == signal.SIGINT else Terminated(STOPPED)
+        error: PublisherError = Terminated(STOPPED)
+        if number == signal.SIGINT:
+            error = Interrupted(STOPPED)
+        elif deadline and number == signal.SIGALRM:
+            error = DeadlinePassed(f"the run takes longer than {deadline:g} s; {STOPPED}")
         came.append(error)
         if len(came) != SECOND:
             raise error
 
     wanted = [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)]
+    if deadline:
+        wanted.append(signal.SIGALRM)
     before = {number: signal.signal(number, stop) for number in wanted}
     try:
+        if deadline:
+            signal.setitimer(signal.ITIMER_REAL, deadline)
         yield lambda: came[0] if came else None
     finally:
+        if deadline:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -22,6 +22,8 @@ from publisher.world import INDEXES, RESERVED, Index, World, custom
 if TYPE_CHECKING:
     from publisher.world import TokenSource
 
+STATE = Path(".publisher")
+
 
 def provider(
     command: str, options: Options, env: Mapping[str, str], *, rehearsed: bool
@@ -185,7 +187,7 @@ def world(
         with rehearsal.open(
             provider.persona(), indexes=wanted, url=options.sandbox, env=env, keep=options.keep
         ) as played:
-            yield played
+            yield replace(played, state=options.state)
         return
     from publisher.publish.identity import masked
 
@@ -194,6 +196,7 @@ def world(
         masked(_tokens(options, provider), mask),
         trust_config=trust,
         public_log=trust is None,
+        state=(options.state or STATE) if command in {"publish", "attest"} else None,
         vouched=options.provider_claims is None,
     )
 

@@ -126,7 +126,8 @@ class World:
     instance, whose root comes by TUF; ``public_log`` says whether its log is, or plays, the public
     one. ``ca`` is a PEM file with the TLS roots to use instead of the system's. ``build_into`` is
     where built dists go, ``None`` for the project's own packages-dir; ``attest_into`` is where
-    ``attest`` puts attestations, ``None`` for beside their dists. ``foreign_proofs`` says whether
+    ``attest`` puts attestations, ``None`` for beside their dists. ``state`` is where a run keeps
+    its journal, ``None`` for nowhere. ``foreign_proofs`` says whether
     attestations made before this run can verify here. ``rehearsal`` is for the report; no step
     reads it.
     """
@@ -138,6 +139,7 @@ class World:
     ca: Path | None = None
     build_into: Path | None = None
     attest_into: Path | None = None
+    state: Path | None = None
     vouched: bool = True
     foreign_proofs: bool = True
     rehearsal: bool = False

@@ -57,9 +57,13 @@ def _input(name: str, description: str, default: str = "", deprecated: str = "")
     return "".join([f"  {name}:\n", *said])
 
 
+# What the step decides, and no input: a place that outlives the step and not the job.
+_DECIDED = {"PUBLISHER_STATE": "${{ runner.temp }}/publisher-state"}
+
+
 def _variable(variable: str, name: str) -> str:
     old = f" || inputs.{_old(name)}" if name in OLD_NAMES else ""
-    value = f"${{{{ inputs.{name}{old} }}}}" if name else '""'
+    value = f"${{{{ inputs.{name}{old} }}}}" if name else _DECIDED.get(variable, '""')
     return f"        {variable}: {value}\n"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from publisher.addresses import carries_secrets
 from publisher.errors import AttestationInvalid, CertificateRefused, LogFailed
@@ -20,10 +20,21 @@ from publisher.transport import LOST, explain
 from publisher.verify.core import Unproven, Verifier
 
 if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
     from requests import Session
     from sigstore._internal.rekor import EntryRequestBody
+    from sigstore.dsse import Envelope
     from sigstore.models import ClientTrustConfig, TransparencyLogEntry
-    from sigstore.sign import Signer
+    from sigstore.sign import Signer, SigningContext
+
+
+class Announce(Protocol):
+    """Told of a log entry before it is submitted; if it raises, the entry is not."""
+
+    def __call__(self, *, log: str, statement: bytes, certificate_serial: str) -> None:
+        """``log`` is its URL, ``statement`` the in-toto statement, the serial in hex."""
+        ...
+
 
 IN_FLIGHT = 32  # log submissions; beyond that the handshakes eat the gain
 MARGIN = timedelta(seconds=60)  # of a certificate's ten minutes: time for a slow log to answer
@@ -36,16 +47,17 @@ def load() -> None:
     import sigstore.sign  # noqa: F401
 
 
-def certify(http: Http, trusted: ClientTrustConfig, token: Secret) -> Signer:
+def certify(
+    http: Http, trusted: ClientTrustConfig, token: Secret, announce: Announce = lambda **_: None
+) -> Signer:
     """Make the run's key and get its certificate (ten minutes) for the identity of ``token``.
+
+    ``announce`` is told of each log entry before it is submitted.
 
     Raises:
         CertificateRefused: Fulcio said no, or nothing usable.
         LogFailed: The trust configuration offers no Rekor v1 log.
     """
-    import sigstore.errors
-    from sigstore._internal.fulcio.client import FulcioClientError
-    from sigstore.oidc import IdentityError, IdentityToken
     from sigstore.sign import SigningContext
 
     config = trusted.signing_config
@@ -58,8 +70,19 @@ def certify(http: Http, trusted: ClientTrustConfig, token: Secret) -> Signer:
     fulcio.session.close()
     fulcio.session = http.session(fulcio.url)
     context = SigningContext(
-        fulcio=fulcio, rekor=_log(http, trusted), trusted_root=trusted.trusted_root, tsa_clients=[]
+        fulcio=fulcio,
+        rekor=_log(http, trusted, announce),
+        trusted_root=trusted.trusted_root,
+        tsa_clients=[],
     )
+    return _signer(context, fulcio.url, token)
+
+
+def _signer(context: SigningContext, authority: str, token: Secret) -> Signer:
+    import sigstore.errors
+    from sigstore._internal.fulcio.client import FulcioClientError
+    from sigstore.oidc import IdentityError, IdentityToken
+
     try:
         # cache=False would sign with another key than the certificate's (sigstore 4.5.1)
         with context.signer(IdentityToken(token.reveal(), AUDIENCE), cache=True) as signer:
@@ -76,7 +99,7 @@ def certify(http: Http, trusted: ClientTrustConfig, token: Secret) -> Signer:
     ) as error:
         raise CertificateRefused(
             f"the certificate authority gave no signing certificate: {_fulcio_said(error)}",
-            facts={"authority": fulcio.url, "reason": _fulcio_said(error)},
+            facts={"authority": authority, "reason": _fulcio_said(error)},
             hint="Nothing was signed or uploaded. Run again; Sigstore's status page tells more.",
         ) from error
 
@@ -101,7 +124,7 @@ def _said(error: Exception) -> str:
     return str(error) or type(error.__context__ or error).__name__
 
 
-def _log(http: Http, trusted: ClientTrustConfig) -> Any:
+def _log(http: Http, trusted: ClientTrustConfig, announce: Announce) -> Any:
     """A Rekor v1 client over our sessions."""
     from sigstore._internal.rekor import RekorClientError
     from sigstore._internal.rekor.client import RekorClient
@@ -112,6 +135,14 @@ def _log(http: Http, trusted: ClientTrustConfig) -> Any:
         @property
         def _session(self) -> Session:
             return http.session(self.url)
+
+        def _build_dsse_request(  # type: ignore[override]  # as Sigstore's own client has it
+            self, envelope: Envelope, certificate: Certificate
+        ) -> EntryRequestBody:
+            serial = f"{certificate.serial_number:x}"
+            payload = envelope._inner.payload  # noqa: SLF001 - there is no public way to it
+            announce(log=self.url, statement=payload, certificate_serial=serial)
+            return super()._build_dsse_request(envelope, certificate)
 
         def create_entry(self, request: EntryRequestBody) -> TransparencyLogEntry:
             try:
@@ -169,7 +200,10 @@ def _lasts(signer: Signer) -> bool:
 
 
 def sign(
-    signer: Callable[[], Signer], dists: Iterable[Dist], tick: Callable[[int], None]
+    signer: Callable[[], Signer],
+    dists: Iterable[Dist],
+    tick: Callable[[int], None],
+    keep: Callable[[Dist, str], None] = lambda _dist, _text: None,
 ) -> tuple[tuple[Dist, str], ...]:
     """One PEP 740 publish attestation (JSON) per dist, each announced in the public log.
 
@@ -177,6 +211,7 @@ def sign(
         signer: Gives the one to sign with, such as ``Renewed``; asked before each file.
         dists: What to sign.
         tick: Told of each file that is done.
+        keep: Given each attestation at once.
 
     Raises:
         CertificateRefused: There is no certificate.
@@ -185,6 +220,7 @@ def sign(
 
     def one(dist: Dist) -> tuple[Dist, str]:
         made = _attest(signer(), dist)
+        keep(dist, made)
         tick(1)
         return dist, made
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from publisher.errors import ExistingAttestationRefused
@@ -91,6 +92,25 @@ def load(verifier: Verifier, dists: Iterable[Dist], identity: Identity) -> Exist
             found[dist.filename] = tuple(proven)
     _raise(refusals)
     return found
+
+
+def kept(
+    verifier: Verifier,
+    dists: Iterable[Dist],
+    identity: Identity,
+    place: Callable[[Dist], Path | None],
+) -> tuple[Attested, ...]:
+    """What an earlier run made for these bytes and this identity, and kept in some ``place``.
+
+    It is a hint: what does not verify is passed over, and made again.
+    """
+    found = []
+    for dist in dists:
+        path = place(dist)
+        if path and path.is_file():
+            with suppress(Unproven):
+                found.append(_verified(verifier, dist, path, identity))
+    return tuple(found)
 
 
 def _verified(verifier: Verifier, dist: Dist, path: Path, identity: Identity) -> Attested:

@@ -15,7 +15,7 @@ from publisher.models import Dist, Identity
 from publisher.publish import arrival
 from publisher.publish.access import Access, Password
 from publisher.publish.lease import upload_token
-from publisher.publish.preparation import Preparation
+from publisher.publish.preparation import Plans, Preparation
 from publisher.publish.upload import Upload
 from publisher.remarks import remark
 from publisher.world import Index
@@ -35,6 +35,7 @@ class Release(Preparation):
         new = list(lacking.values())
         if who:
             self.proofs.find(who, new)
+        self._look_back(plans)
         for index in self.world.indexes:
             if todo := plans[index.name].of("new"):
                 with self._access(index, who) as access:
@@ -44,6 +45,18 @@ class Release(Preparation):
             else:
                 self.record.skip("mint", "sign", "verify", "upload", "burn")
             self._arrive(index, who, found)
+
+    def _look_back(self, plans: Plans) -> None:
+        """Write down what is planned, and say what an earlier run had begun with."""
+        for index in self.world.indexes:
+            dists = [planned.dist for planned in plans[index.name].files]
+            sent, begun = self.record.journal.uploaded(index.upload_url, dists)
+            if sent or begun:
+                what = f"an earlier run sent {sent} of these files to {index.name}"
+                what += f", and was stopped while it sent {begun} more" * bool(begun)
+                self.record.note(remark("resumed", f"{what}; what {index.name} has counts"))
+            files = {dist.filename: dist.sha256 for dist in dists}
+            self.record.journal.write("planned", index=index.upload_url, files=files)
 
     @contextmanager
     def _access(self, index: Index, who: Identity | None) -> Iterator[Access]:
@@ -57,7 +70,7 @@ class Release(Preparation):
 
     def _upload(self, index: Index, access: Access, todo: Sequence[Dist]) -> None:
         attested = {} if self.target(index).attestations == "off" else self.record.run.attested
-        mark, jobs = self.record.marker(index.name), self.options.jobs
+        mark, jobs = self.record.marker(index), self.options.jobs
         total = sum(dist.size for dist in todo)
         with (
             self.record.step("upload", f"to {index.name}: one file alone, then {jobs} at a time"),
@@ -90,9 +103,11 @@ class Release(Preparation):
                 publisher=who.publisher if who else {},
                 verifier=self.proofs.verifier if proofs else None,
                 until=until,
-                mark=self.record.marker(index.name),
+                mark=self.record.marker(index),
                 note=self.record.note,
             ).look(found, seen)
+            states = {name: one.arrival for name, one in self.record.run.placed[index.name].items()}
+            self.record.journal.write("arrived", index=index.upload_url, files=states)
             self._tell_arrival(index, proofs=proofs)
 
     def _tell_arrival(self, index: Index, *, proofs: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -13,7 +14,7 @@ from publisher.ahead import ahead
 from publisher.errors import AttestError
 from publisher.http import Http
 from publisher.models import Attested, Dist, Identity
-from publisher.publish import attest, existing, identity
+from publisher.publish import attest, existing, identity, journal
 from publisher.publish.recorder import Recorder
 from publisher.remarks import remark
 from publisher.verify import core
@@ -72,6 +73,24 @@ class Proofs:
             self.record.note(remark("attestations-left-out", what, files=files))
         elif found:
             self._beside = existing.load(self.verifier, todo, who)
+        self._resume(who, existing.missing(todo, self._beside))
+
+    def _resume(self, who: Identity, lacking: Sequence[Dist]) -> None:
+        """Take what an earlier run of the same commit signed and kept, if it verifies now."""
+        if not self.record.journal.keeps:
+            return
+        place = partial(self.record.journal.place, self.verifier.root)
+        kept = existing.kept(self.verifier, lacking, who, place)
+        if kept:
+            what = f"an earlier run signed {len(kept)} of the files; its signatures are used"
+            self.record.note(
+                remark("signatures-reused", what, files=[one.dist.filename for one in kept])
+            )
+            self._give_receipts(kept)
+            self._beside = existing.together(self._beside, kept)
+
+    def _give_receipts(self, signed: Sequence[Attested]) -> None:
+        self.record.journal.receipts(signed, self.verifier.root)
 
     def make(self, who: Identity, todo: Sequence[Dist]) -> tuple[Attested, ...]:
         """Sign, once in a run, whatever lacks a publish attestation; verify it as the index will.
@@ -93,6 +112,7 @@ class Proofs:
             signed = self._sign(who, lacking)
             with self.record.step("verify", "verifying each attestation as the index will"):
                 made = attest.verify(self.verifier, signed, who.publisher)
+            self._give_receipts(made)
         except AttestError as error:
             if "required" in self.modes:
                 raise
@@ -107,9 +127,23 @@ class Proofs:
         with self.record.step("sign", "one certificate for this run, one log entry per file"):
             signer = attest.Renewed(partial(self._certify, who))
             with self.record.reporter.progress("signed", len(lacking)) as tick:
-                return attest.sign(signer, lacking, tick)
+                keep = partial(self.record.journal.keep, self.verifier.root)
+                return attest.sign(signer, lacking, tick, keep)
 
     def _certify(self, who: Identity) -> Signer:
         now, tokens = time.time(), self.world.tokens
         fresh, _ = identity.fetch(tokens, attest.AUDIENCE, who.issuer, now=now)
-        return attest.certify(self.http, self.verifier.trusted, fresh)
+        return attest.certify(self.http, self.verifier.trusted, fresh, self._announce)
+
+    def _announce(self, *, log: str, statement: bytes, certificate_serial: str) -> None:
+        """Write down, before it is submitted, by what our log entry can be known."""
+        subject = json.loads(statement)["subject"][0]
+        self.record.journal.write(
+            "signing",
+            file=subject["name"],
+            sha256=subject["digest"]["sha256"],
+            **journal.statement_hashes(statement),
+            certificate_serial=certificate_serial,
+            log=log,
+            root=self.verifier.root,
+        )

@@ -5,14 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from publisher.errors import PublisherError
 from publisher.http import Http
 from publisher.models import Dist, Finding, Mark, Placed, Run, Step
+from publisher.publish.journal import Journal
 from publisher.reporter import Reporter
+from publisher.world import Index
+
+ON_ITS_WAY = "stopped while it was being sent; it may be there"
+"""What a file is marked with before it is sent, should nothing follow."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,7 @@ class Recorder:
     reporter: Reporter
     http: Http
     stopped: Callable[[], PublisherError | None] = lambda: None
+    journal: Journal = field(default_factory=lambda: Journal(None))
 
     @contextmanager
     def step(self, name: str, doing: str) -> Iterator[None]:
@@ -58,11 +64,16 @@ class Recorder:
         placed = self.run.placed.setdefault(index, {})
         placed[dist.filename] = Placed("already-there" if there else "not-tried")
 
-    def marker(self, index: str) -> Mark:
+    def marker(self, index: Index) -> Mark:
         """The callable that records what becomes of the files of one index."""
-        placed = self.run.placed[index]
+        placed = self.run.placed[index.name]
 
         def mark(dist: Dist, **changes: Any) -> None:
+            status, error = changes.get("status"), changes.get("error")
+            if status:
+                event = "uploading" if error == ON_ITS_WAY else status
+                about = {"index": index.upload_url, "file": dist.filename, "sha256": dist.sha256}
+                self.journal.write(event, **about, **({"error": error} if error else {}))
             placed[dist.filename] = replace(placed[dist.filename], **changes)
 
         return mark

@@ -1,9 +1,9 @@
 """Send files to the index's legacy upload API: the first of each release alone, then in parallel.
 
 The first file creates the release; sent at once, two files race to create it and the real index
-answers some with 500. The sdist goes last, so that nobody builds from source what has a wheel
-on its way. A request that got no answer, or a passing one, is sent again after a look at the
-index; one that is too busy gets half as many at a time.
+answers some with 500. The sdist goes when all wheels are there, so that nobody builds from source
+what has a wheel on its way. A request that got no answer, or a passing one, is sent again after a
+look at the index; one that is too busy gets half as many at a time.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from publisher.publish.access import Access
 from publisher.publish.crew import together
 from publisher.publish.form import FileChanged, FileForm
 from publisher.publish.pace import Pace
+from publisher.publish.recorder import ON_ITS_WAY
 from publisher.publish.simple import listing
 from publisher.transport import PASSING, TRIES, pause
 from publisher.world import Index
@@ -63,9 +64,8 @@ class Upload:
             UploadFailed: The network failed, also after retries.
             UploadTokenEnds: There was no token for the rest.
         """
-        first, rest = in_order(dists)
-        self._send_together(first)
-        self._send_together(rest)
+        for group in in_order(dists):
+            self._send_together(group)
 
     def _send_together(self, dists: Sequence[Dist]) -> None:
         pace = Pace(self.jobs)
@@ -75,7 +75,7 @@ class Upload:
             pace.stop()
 
     def _send(self, dist: Dist, pace: Pace) -> None:
-        self.mark(dist, status="failed", error="stopped while it was being sent; it may be there")
+        self.mark(dist, status="failed", error=ON_ITS_WAY)
         try:
             self._deliver(dist, pace)
         except UploadError as error:
@@ -166,16 +166,14 @@ class Upload:
         )
 
 
-def in_order(dists: Iterable[Dist]) -> tuple[Sequence[Dist], Sequence[Dist]]:
-    """The file that opens each release, and the others: wheels before sdists, by name."""
+def in_order(dists: Iterable[Dist]) -> tuple[Sequence[Dist], ...]:
+    """What goes up together: the file that opens each release, other wheels, other sdists."""
     first: dict[str, Dist] = {}
-    rest = []
+    rest: dict[str, list[Dist]] = {"wheel": [], "sdist": []}
     for dist in sorted(dists, key=lambda d: (d.kind == "sdist", d.filename)):
-        if dist.project in first:
-            rest.append(dist)
-        else:
-            first[dist.project] = dist
-    return tuple(first.values()), rest
+        if first.setdefault(dist.project, dist) is not dist:
+            rest[dist.kind].append(dist)
+    return tuple(first.values()), rest["wheel"], rest["sdist"]
 
 
 def said(answer: Answer) -> str:

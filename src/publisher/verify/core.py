@@ -7,6 +7,7 @@ else is claimed must agree with it.
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 from collections.abc import Mapping
 from datetime import datetime
@@ -94,6 +95,9 @@ class Verifier:
         from sigstore.verify import Verifier as SigstoreVerifier
 
         self.trusted = trusted
+        root = trusted.trusted_root._inner.to_json()  # noqa: SLF001 - no public way to its text
+        self.root = hashlib.sha256(root.encode()).hexdigest()
+        """SHA-256 of the trust root, in hex: which one it is."""
         self._sigstore = SigstoreVerifier(trusted_root=trusted.trusted_root)
 
     def attestation(
