@@ -147,18 +147,26 @@ class World:
 
 def pypi() -> Index:
     """PyPI."""
-    from twine import repository, utils
+    from twine.utils import DEFAULT_REPOSITORY
 
-    web = repository.WAREHOUSE_WEB
-    return Index("pypi", utils.DEFAULT_REPOSITORY, f"{web}simple/", web, web, "pypi")
+    return _warehouse("pypi", DEFAULT_REPOSITORY)
 
 
 def testpypi() -> Index:
     """TestPyPI, which serves everything from one host."""
-    from twine import repository, utils
+    from twine.utils import TEST_REPOSITORY
 
-    web = repository.TEST_WAREHOUSE
-    return Index("testpypi", utils.TEST_REPOSITORY, f"{web}simple/", web, web, "testpypi")
+    return _warehouse("testpypi", TEST_REPOSITORY)
+
+
+def _warehouse(name: str, upload_url: str) -> Index:
+    """An index whose pages are where its uploads go, or beside that, without ``upload.``.
+
+    twine has the pages' address, too, in a module that takes long to import; a test compares.
+    """
+    host = urlsplit(upload_url).netloc.removeprefix("upload.")
+    web = f"https://{host}/"
+    return Index(name, upload_url, f"{web}simple/", web, web, name)
 
 
 RESERVED = frozenset({"pypi", "testpypi", "sigstore"})

@@ -29,6 +29,12 @@ _SUMMARY_LIMIT, _LABEL_LIMIT = 512, 32  # warehouse/forklift/metadata.py
 _PRIVATE = "Private ::"
 
 
+def load() -> None:
+    """Import already what ``form`` needs."""
+    import twine.package
+    import twine.repository  # noqa: F401
+
+
 def judge(contents: Contents, named: Named, note: Callable[[Finding], None]) -> RawMetadata:
     """Read and validate core metadata, with the rules that the index adds to the specification.
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from publisher.ahead import ahead
 from publisher.errors import InvalidValue, PublisherError
 from publisher.http import Http
 from publisher.models import Dist, Identity, Plan, Target
@@ -24,6 +25,7 @@ from publisher.publish import (
     dists,
     exchange,
     identity,
+    metadata,
     objections,
     plan,
     simple,
@@ -119,7 +121,7 @@ class Preparation(ABC):
 
     def _begin(self, planned: Sequence[sources.Source]) -> None:
         """Send off together what will be asked anyway, and waits for no other answer."""
-        self.proofs.begin()
+        self.proofs.begin(after=ahead(metadata.load))
         for index in self.minting:
             exchange.begin(self.http, index)
         for index in self.world.indexes:

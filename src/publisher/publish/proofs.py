@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
 from publisher.ahead import ahead
@@ -35,18 +35,21 @@ class Proofs:
     http: Http
     modes: frozenset[str]
     _beside: Existing = field(default_factory=dict)
+    _opening: Future[core.Verifier] | None = None
     _tried: bool = False
 
-    def begin(self) -> None:
-        """Have the trust root and Sigstore's clients ready when they are needed."""
+    def begin(self, after: Future[None] | None = None) -> None:
+        """Have the trust root and Sigstore's clients ready when they are needed.
+
+        Args:
+            after: What is needed earlier, and so comes first.
+        """
         if self.modes != {"off"}:
-            _ = self._opening
+            self._opening = ahead(partial(self._open, after))
 
-    @cached_property
-    def _opening(self) -> Future[core.Verifier]:
-        return ahead(self._open)
-
-    def _open(self) -> core.Verifier:
+    def _open(self, after: Future[None] | None) -> core.Verifier:
+        if after:
+            after.exception()  # who needs it is told of it
         verifier = core.Verifier(core.trust(self.world.trust_config))
         attest.load()
         return verifier
@@ -54,6 +57,8 @@ class Proofs:
     @property
     def verifier(self) -> core.Verifier:
         """The strict verifier, under the one trust root of this run."""
+        if self._opening is None:
+            self._opening = ahead(partial(self._open, None))
         return self._opening.result()
 
     def find(self, who: Identity, todo: Sequence[Dist]) -> None:
