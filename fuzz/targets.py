@@ -128,7 +128,9 @@ def line(data: bytes) -> None:
     words = _text(data).split("\n")
     with suppress(PublisherError):
         resolve(words, {}, PLACE / "none.toml")
-    resolve([], {"PUBLISHER_JOBS": words[0], f"PUBLISHER_{words[-1]}": "x"}, PLACE / "none.toml")
+    with suppress(PublisherError):
+        env = {"PUBLISHER_JOBS": words[0], f"PUBLISHER_{words[-1]}": "x"}
+        resolve([], env, PLACE / "none.toml")
 
 
 def wheel(data: bytes) -> None:
