@@ -470,7 +470,11 @@ def test_toml_types(tmp_path: Path) -> None:
         "paths = [1]",
         "build = {}",
         "packages-dir = ''",
+        f"jobs = 0x{'f' * 5000}",
+        f"paths = [[0x{'f' * 5000}]]",
+        f"jobs .{'.'.join('a' * 2000)} = 1",
     ],
+    ids=lambda line: line[:20],
 )
 def test_toml_values_of_the_wrong_type(line: str, tmp_path: Path) -> None:
     key = line.partition(" ")[0]

@@ -204,7 +204,7 @@ def _from_table(table: Mapping[str, object]) -> list[Setting]:
         items = value if row.repeatable and isinstance(value, list) else [value]
         native = (str, bool, int, float) if row.kind in ("bool", "integer", "seconds") else str
         if all(isinstance(item, native) for item in items):
-            found.append(Setting(row, _key(row.name), tuple(str(item) for item in items)))
+            found.append(Setting(row, _key(row.name), tuple(_spelt(item) for item in items)))
         else:
             problems[_key(row.name)] = _unreadable(_key(row.name), row, value)
     _raise_all(InvalidValue, "values can't be read", problems)
@@ -267,7 +267,15 @@ def _read(row: Row, text: str) -> object:
 
 def _unreadable(source: str, row: Row, value: object) -> str:
     whose = "" if source == row.flag else f" for {row.flag}"
-    return f"{source} has the value {str(value)[:80]!r}{whose}; accepted: {row.accepted}"
+    return f"{source} has the value {_spelt(value)[:80]!r}{whose}; accepted: {row.accepted}"
+
+
+def _spelt(value: object) -> str:
+    """A TOML value as text; Python refuses to write some that it has read."""
+    try:
+        return str(value)
+    except (ValueError, RecursionError):  # a hexadecimal number of 4000 digits, a.a.a.[...].a = 1
+        return "(too long to show)"
 
 
 def _key(name: str) -> str:

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 from support.faces import ROOT
 
-LISTS = [ROOT / "requirements" / name for name in ("runtime.txt", "uv.txt")]
+LISTS = [ROOT / "requirements" / name for name in ("runtime.txt", "uv.txt", "build.txt")]
 PIN = re.compile(r"^([a-z0-9-]+)==(\S+)( ; .+)? \\$")
 PLATFORMS = [
     *("x86_64-manylinux_2_28", "aarch64-manylinux_2_28", "x86_64-unknown-linux-musl"),
@@ -41,11 +41,23 @@ def test_every_line_is_a_pin_with_hashes_a_hash_or_a_remark(path: Path) -> None:
 
 def test_the_list_has_the_versions_that_pyproject_allows() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    locked = pins(LISTS[0])
-    for text in project["dependencies"]:
-        wanted = Requirement(text)
-        assert wanted.specifier.contains(locked[canonicalize_name(wanted.name)]), text
+    backend = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["build-system"]
+    for path, texts in ((LISTS[0], project["dependencies"]), (LISTS[2], backend["requires"])):
+        for text in texts:
+            wanted = Requirement(text)
+            assert wanted.specifier.contains(pins(path)[canonicalize_name(wanted.name)]), text
     assert pins(LISTS[1]).keys() == {"uv"}
+
+
+def test_the_list_has_what_its_input_asks_for() -> None:
+    """Each line of runtime.in is a range for some platforms; one pin at least is in each."""
+    lines = (ROOT / "requirements" / "runtime.in").read_text("utf-8").splitlines()
+    asked = [Requirement(line) for line in lines if not line.startswith("#")]
+    assert asked
+    found = [PIN.fullmatch(line) for line in LISTS[0].read_text("utf-8").splitlines()]
+    for wanted in asked:
+        versions = [pin[2] for pin in found if pin and pin[1] == canonicalize_name(wanted.name)]
+        assert any(map(wanted.specifier.contains, versions)), str(wanted)
 
 
 @pytest.mark.online

@@ -476,6 +476,7 @@ def answer(say: Say) -> Answer:
                   400), "Denied"),
         (say_html("<h1>Name &#x27;widget&#x27; isn&apos;t allowed &amp; never was</h1>", 400),
          "Name 'widget' isn't allowed & never was"),
+        (say_html(f"&#{'9' * 5000};", 400), f"&#{'9' * 598}"),
     ],
 )  # fmt: skip
 def test_said(say: Say, text: str) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -185,5 +186,7 @@ def said(answer: Answer) -> str:
     if not isinstance(message, str):
         text = answer.body[:20_000].decode("utf-8", "replace")
         text = re.sub(r"(?s)<(script|style|title).*?</\1>|<[^>]+>", " ", text)
-        message = " ".join(html.unescape(text).split())
+        with suppress(ValueError):  # a character's number has more digits than Python reads
+            text = html.unescape(text)
+        message = " ".join(text.split())
     return answer.strike(message)[:600] or f"{answer.status} {answer.reason}"
