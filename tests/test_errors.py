@@ -366,6 +366,14 @@ def _(stage: Stage) -> list[str]:
     return stage.play({**GITHUB, "repository_visibility": "private"})
 
 
+@provokes("changed-provenance")
+def _(stage: Stage) -> list[str]:
+    assert cli.run(stage.rehearse(), stage.env) == 0
+    stage.signs["message"] = "-> octo-org/widget)"
+    wheel = make_wheel(stage.folder, stage.name, "2.0")
+    return [*stage.rehearse(wheel), *stage.play(GITHUB)[-2:]]
+
+
 @provokes("id-token-missing")
 def _(stage: Stage) -> list[str]:
     stage.env.update(GITLAB_CI="true", CI_SERVER_URL="https://gitlab.com")

@@ -1,7 +1,6 @@
 """Everything that can go wrong, one class per cause. A leaf.
 
-An error carries facts, never a secret. ``docs/errors.md`` has a section per code; a test
-provokes each code through the command line.
+An error carries facts, never a secret. ``docs/errors.md`` has a section per code.
 """
 
 from __future__ import annotations
@@ -33,9 +32,8 @@ class PublisherError(Exception):
         self, message: str, *, facts: Mapping[str, object] | None = None, hint: str = ""
     ) -> None:
         super().__init__(message)
-        self.message = message
+        self.message, self.hint = message, hint
         self.facts: Mapping[str, object] = facts or {}
-        self.hint = hint
 
     def finding(self, hint: str = "") -> Finding:
         """The error as the report shows it; a provider's ``hint`` beats the error's own."""
@@ -218,6 +216,10 @@ class NotAttestable(AttestError):
 
 class PrivateRepoInPublicLog(AttestError):
     """Attesting would write the name of a private repository into a public log, for ever."""
+
+
+class ChangedProvenance(AttestError):
+    """Earlier releases are attested, or attested by another publisher than this one."""
 
 
 class AttestationInvalid(AttestError):

@@ -154,7 +154,7 @@ class Options:
         (),
         "Where and as whom",
         "accept one named finding; repeatable",
-        choices=("private-repo-in-public-log",),
+        choices=("changed-provenance=VERSION", "private-repo-in-public-log"),
         metavar="CODE",
         repeatable=True,
         commands=IDENTITY,

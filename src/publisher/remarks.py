@@ -23,6 +23,7 @@ NOTES: dict[str, Severity] = {
     "other-dists": "warning",
     "other-tools-setting": "note",
     "no-permission-here": "note",
+    "provenance-not-readable": "note",
     "real-run-would-fail": "warning",
     "setting-replaced": "note",
     "repository-unknown": "warning",

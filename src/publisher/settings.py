@@ -251,7 +251,7 @@ def _read(row: Row, text: str) -> object:
     low, high = row.bounds
     if row.kind == "choice":
         value = row.aliases.get(text.lower(), text)
-        return value if value in row.choices else None
+        return value if _shape(value) in map(_shape, row.choices) else None
     if row.kind == "bool":
         return BOOLEANS.get(text.lower())
     if row.kind == "path":
@@ -263,6 +263,12 @@ def _read(row: Row, text: str) -> object:
         return None
     number = int(text) if row.kind == "integer" else float(text)
     return number if low <= number <= high else None
+
+
+def _shape(choice: str) -> tuple[str, str, bool]:
+    """A choice, whatever text stands in it after ``=``."""
+    code, equals, detail = choice.partition("=")
+    return code, equals, bool(re.fullmatch(r"[\w.!+-]+", detail))
 
 
 def _unreadable(source: str, row: Row, value: object) -> str:

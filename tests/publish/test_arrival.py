@@ -15,8 +15,9 @@ import pytest
 from publisher.errors import ArrivalDifferent, ArrivalUnattested, ArrivalUnproven
 from publisher.http import Http
 from publisher.models import Account, Attested, Dist, Finding, Listed, Secret
-from publisher.publish.arrival import INTEGRITY_JSON, Inspection, wait_for
+from publisher.publish.arrival import Inspection, wait_for
 from publisher.publish.attest import Renewed, certify, sign, verify
+from publisher.publish.simple import INTEGRITY_JSON
 from publisher.publish.upload import Upload
 from publisher.verify import core
 from publisher.verify.core import Verifier

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from publisher.models import Account, Dist, Identity
-from publisher.publish import arrival, lease
+from publisher.publish import arrival, continuity, lease
 from publisher.publish.preparation import Preparation
 from publisher.publish.upload import Upload
 from publisher.remarks import remark
@@ -31,8 +31,13 @@ class Release(Preparation):
         plans = self.plans(found)
         lacking = {dist.filename: dist for plan in plans.values() for dist in plan.of("new")}
         new = list(lacking.values())
+        for index in self.world.indexes:
+            if self.target(index).attestations != "off":
+                continuity.begin(self.http, index, plans[index.name])
         if who:
             self.proofs.find(who, new)
+        for index in self.world.indexes:
+            self.compare_with_last(index, plans[index.name], who)
         for index in self.world.indexes:
             if todo := plans[index.name].of("new"):
                 with self._account(index, who) as account:

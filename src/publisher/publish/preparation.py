@@ -20,6 +20,7 @@ from publisher.providers.base import Provider
 from publisher.publish import (
     attest,
     build,
+    continuity,
     contract,
     dists,
     exchange,
@@ -28,6 +29,7 @@ from publisher.publish import (
     plan,
     simple,
     sources,
+    targets,
 )
 from publisher.publish.measure import Measured
 from publisher.publish.proofs import Proofs
@@ -36,11 +38,6 @@ from publisher.remarks import remark
 from publisher.world import Index, World
 
 Plans = Mapping[str, Plan]
-NO_ORIGIN = "a password proves no origin; {name} takes attestations with trusted publishing only"
-OTHER_ROOT = (
-    "{name} verifies attestations under the root of Sigstore's public instance; with another "
-    "--trust-config, none could be taken"
-)
 
 
 def count(files: int) -> str:
@@ -82,36 +79,16 @@ class Preparation(ABC):
             InvalidValue: The contract can't be read, or options contradict each other.
         """
         self._expected = contract.read(self.options.expect) if self.options.expect else None
-        self.record.run.targets = tuple(self._target(index) for index in self.world.indexes)
+        wanted, public = self.options.attestations, self.world.public_log
+        self.record.run.targets = tuple(
+            targets.target(index, self.provider, wanted, public=public)
+            for index in self.world.indexes
+        )
         for index in self.world.indexes:
             if index.account and index.known:
                 what = f"a password is used, although {index.name} knows trusted publishing"
                 hint = "`publisher doctor` shows what to register; then nobody can steal it."
                 self.record.note(remark("static-credential", what, hint=hint))
-
-    def _target(self, index: Index) -> Target:
-        wanted = self.options.attestations
-        obstacle = self._obstacle(index)
-        if obstacle and wanted == "required":
-            raise InvalidValue(
-                f"--attestations required can't be had: {obstacle}",
-                facts={"index": index.name},
-                hint="Leave out one of the two.",
-            )
-        if wanted and not obstacle:
-            return Target(index.name, index.upload_url, wanted, f"--attestations {wanted}")
-        support = self.provider.supports(index.name)
-        why = obstacle or (support.why if not support.attest else "")
-        taken = f"{index.name} takes attestations from {self.provider.name}"
-        return Target(index.name, index.upload_url, "off" if why else "required", why or taken)
-
-    def _obstacle(self, index: Index) -> str:
-        """What in the options stands against attestations there; empty if nothing does."""
-        if index.account:
-            return NO_ORIGIN.format(name=index.name)
-        if index.known and not self.world.public_log:
-            return OTHER_ROOT.format(name=index.name)
-        return ""
 
     def target(self, index: Index) -> Target:
         """How attestations are handled on ``index``."""
@@ -274,6 +251,16 @@ class Preparation(ABC):
                 plans[index.name] = plan.plan(self.http, index, found, skip_existing=skip)
                 self._tell_plan(index, plans[index.name])
         return plans
+
+    def compare_with_last(self, index: Index, made: Plan, who: Identity | None) -> None:
+        """Compare with who published the last releases there.
+
+        Raises:
+            ChangedProvenance: Users would take this one for somebody else's.
+        """
+        allow, note = self.options.allow, self.record.note
+        last = continuity.Comparison(self.http, index, self.target(index), allow, note)
+        last.check(made, who)
 
     def _tell_plan(self, index: Index, made: Plan) -> None:
         target = self.target(index)

@@ -171,6 +171,9 @@ class Examination(Preparation):
         self.found.plan += [_outlook(index, planned) for planned in made.files]
         with self._tolerant():
             plan.refuse(self.http, index, made)
+        if not self.found.played:
+            with self._tolerant():
+                self.compare_with_last(index, made, who)
         target = self.target(index)
         if target.attestations == "off":
             what = f"no attestations for {index.name}: {target.why}"
