@@ -162,6 +162,11 @@ def _(stage: Stage) -> list[str]:
     return [str(stage.dists())]
 
 
+@provokes("untrusted-trigger")
+def _(stage: Stage) -> list[str]:
+    return stage.play({**GITHUB, "event_name": "issue_comment"})
+
+
 @provokes("token-request-failed")
 def _(stage: Stage) -> list[str]:
     stage.fault("issuer", "GET", "/token", status=500)

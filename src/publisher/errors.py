@@ -1,7 +1,4 @@
-"""Everything that can go wrong, one class per cause. A leaf.
-
-An error carries facts, never a secret. ``docs/errors.md`` has a section per code.
-"""
+"""Everything that can go wrong, one class per cause, each with a section in docs/errors.md."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ class PublisherError(Exception):
 
     Args:
         message: What happened, in one sentence.
-        facts: JSON values that show it: URLs, claims, the server's own words.
+        facts: JSON values that show it, never a secret: URLs, claims, the server's own words.
         hint: The next step, where the step that raised it knows one; a provider may know better.
     """
 
@@ -104,6 +101,10 @@ class MissingPermission(IdentityError):
 
 class EventNotSupported(IdentityError):
     """The job was started by an event that indexes refuse to publish from."""
+
+
+class UntrustedTrigger(IdentityError):
+    """Somebody without any right in the repository may have caused this run."""
 
 
 class ReusableWorkflow(IdentityError):

@@ -16,6 +16,7 @@ from typing import Literal
 
 from publisher.commands import EVERYWHERE, FILES, IDENTITY, INDEX, REHEARSED
 from publisher.models import AttestationMode, Secret
+from publisher.remarks import ACCEPTABLE
 from publisher.rows import GITHUB_FACE, NO_FACE, Row, option, rows_of
 
 
@@ -154,7 +155,7 @@ class Options:
         (),
         "Where and as whom",
         "accept one named finding; repeatable",
-        choices=("changed-provenance=VERSION", "private-repo-in-public-log"),
+        choices=ACCEPTABLE,
         metavar="CODE",
         repeatable=True,
         commands=IDENTITY,

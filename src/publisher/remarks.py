@@ -10,6 +10,7 @@ NOTES: dict[str, Severity] = {
     "attestations-off": "note",
     "attestation-failed": "warning",
     "attestations-left-out": "note",
+    "cache-in-job": "warning",
     "default-service-account": "warning",
     "description-check": "warning",
     "foreign-file": "note",
@@ -17,6 +18,7 @@ NOTES: dict[str, Severity] = {
     "larger-than-default-limit": "warning",
     "new-project": "note",
     "not-minted": "note",
+    "no-environment": "note",
     "nothing-here": "note",
     "not-visible-yet": "warning",
     "token-not-burned": "warning",
@@ -25,13 +27,23 @@ NOTES: dict[str, Severity] = {
     "no-permission-here": "note",
     "provenance-not-readable": "note",
     "real-run-would-fail": "warning",
+    "self-hosted-runner": "note",
     "setting-replaced": "note",
     "repository-unknown": "warning",
     "static-credential": "warning",
+    "unpinned-action": "note",
+    "unprotected-ref": "note",
     "would-build": "note",
     "wheel-not-portable": "warning",
 }
 """Remarks that do not stop a run, by code, with their severity."""
+
+ACCEPTABLE = (
+    *("cache-in-job", "changed-provenance=VERSION", "no-environment"),
+    *("private-repo-in-public-log", "self-hosted-runner", "static-credential"),
+    *("unpinned-action", "unprotected-ref", "untrusted-trigger"),
+)
+"""What ``--allow`` takes: errors that then stop nothing, and advice that then is not given."""
 
 
 def remark(code: str, message: str, *, hint: str = "", **facts: object) -> Finding:

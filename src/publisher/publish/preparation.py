@@ -14,7 +14,7 @@ from pathlib import Path
 
 from publisher.errors import InvalidValue, PublisherError
 from publisher.http import Http
-from publisher.models import Dist, Identity, Plan, Target
+from publisher.models import Dist, Finding, Identity, Plan, Target
 from publisher.options import Options
 from publisher.providers.base import Provider
 from publisher.publish import (
@@ -88,7 +88,7 @@ class Preparation(ABC):
             if index.account and index.known:
                 what = f"a password is used, although {index.name} knows trusted publishing"
                 hint = "`publisher doctor` shows what to register; then nobody can steal it."
-                self.record.note(remark("static-credential", what, hint=hint))
+                self._advise(remark("static-credential", what, hint=hint))
 
     def target(self, index: Index) -> Target:
         """How attestations are handled on ``index``."""
@@ -156,12 +156,19 @@ class Preparation(ABC):
         """Say what is risky about an identity that will be accepted."""
         for warning in self.provider.warnings(who.claims):
             self.record.note(remark("default-service-account", warning))
+        for finding in self.provider.hygiene(who.claims) if self.world.advised else ():
+            self._advise(finding)
+
+    def _advise(self, finding: Finding) -> None:
+        if finding.code not in self.options.allow:
+            self.record.note(finding)
 
     def objections(self, who: Identity) -> Iterator[PublisherError]:
         """Why an index or Sigstore would refuse this identity later on; pure."""
+        allow, public = self.options.allow, self.world.public_log
         yield from objections.to_mint(self.provider, who, self.minting)
+        yield from objections.to_start(self.provider, who, allow)
         if self.attesting:
-            allow, public = self.options.allow, self.world.public_log
             yield from objections.to_attest(self.provider, who, allow, public=public)
 
     # What

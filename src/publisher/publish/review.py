@@ -106,7 +106,8 @@ class Examination(Preparation):
             self.found.attest = Opinion(attested.accepted, attested.code, attested.why)
         for objection in self.objections(who):
             self._tell(objection)
-        self.tell_risks(who)
+        if not self.found.played:
+            self.tell_risks(who)
 
     # What
 
