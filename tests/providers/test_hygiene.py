@@ -281,14 +281,6 @@ def test_a_file_that_is_not_there_says_nothing(
     assert doctor.habits(claims, **{**HUB, "GITHUB_WORKSPACE": workspace, **more}) == set()
 
 
-@pytest.mark.parametrize(("ref", "told"), [("v1", True), (PIN, False), ("", False)])
-def test_the_action_that_we_are(doctor: Doctor, ref: str, *, told: bool) -> None:
-    env = {**HUB, "GITHUB_ACTION_REPOSITORY": "octo/publisher", "GITHUB_ACTION_REF": ref}
-    found = doctor(GITHUB, env=env)
-    assert ("unpinned-action" in found) is told
-    assert not told or "octo/publisher@v1" in found["unpinned-action"]
-
-
 @pytest.mark.parametrize(
     ("text", "lines"),
     [

@@ -75,18 +75,12 @@ def _payload(env: Env) -> dict[str, object]:
 def findings(claims: Claims, env: Env) -> Iterator[Finding]:
     """What this job's steps bring in that its workflow's commit does not fix."""
     steps = job(_file(claims, env), env.get("GITHUB_JOB", ""))
-    used = list(dict.fromkeys([*_ourselves(env), *USES.findall(steps)]))
+    used = list(dict.fromkeys(USES.findall(steps)))
     if loose := [name for name in used if not PINNED.fullmatch(name)]:
         what = f"actions that are not pinned to a commit: {', '.join(loose)}"
         yield remark("unpinned-action", what)
     if CACHE.search(steps) or any(RESTORES.fullmatch(name) for name in used):
         yield remark("cache-in-job", "this job restores a cache, which other jobs have filled")
-
-
-def _ourselves(env: Env) -> list[str]:
-    """The action that we are, if the runner says so: it leaves this empty at times."""
-    name, ref = env.get("GITHUB_ACTION_REPOSITORY"), env.get("GITHUB_ACTION_REF")
-    return [f"{name}@{ref}"] if name and ref else []
 
 
 def _file(claims: Claims, env: Env) -> str:
