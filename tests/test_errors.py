@@ -162,6 +162,11 @@ def _(stage: Stage) -> list[str]:
     return [str(stage.dists())]
 
 
+@provokes("untrusted-trigger")
+def _(stage: Stage) -> list[str]:
+    return stage.play({**GITHUB, "event_name": "issue_comment"})
+
+
 @provokes("token-request-failed")
 def _(stage: Stage) -> list[str]:
     stage.fault("issuer", "GET", "/token", status=500)
@@ -364,6 +369,14 @@ def _(stage: Stage) -> list[str]:
 @provokes("private-repo-in-public-log")
 def _(stage: Stage) -> list[str]:
     return stage.play({**GITHUB, "repository_visibility": "private"})
+
+
+@provokes("changed-provenance")
+def _(stage: Stage) -> list[str]:
+    assert cli.run(stage.rehearse(), stage.env) == 0
+    stage.signs["message"] = "-> octo-org/widget)"
+    wheel = make_wheel(stage.folder, stage.name, "2.0")
+    return [*stage.rehearse(wheel), *stage.play(GITHUB)[-2:]]
 
 
 @provokes("id-token-missing")

@@ -189,6 +189,23 @@ def test_choices_are_whole_words() -> None:
     refused(InvalidValue, "--allow", "private")
 
 
+@pytest.mark.parametrize("version", ["1.0", "2!1.0rc1.post2.dev3", "v1-1"])
+def test_a_choice_with_a_text_of_the_users_own(version: str) -> None:
+    _, options = read("--allow", f"changed-provenance={version}")
+    assert options.allow == (f"changed-provenance={version}",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("changed-provenance", "changed-provenance=", "changed-provenance=1 2"),
+        *("changed-provenance=1=2", "private-repo-in-public-log=1", "private-repo-in-public-log="),
+    ],
+)
+def test_a_text_belongs_to_a_choice_that_has_one(text: str) -> None:
+    refused(InvalidValue, "--allow", text)
+
+
 def test_defaults() -> None:
     command, options = read()
     assert command == "publish"

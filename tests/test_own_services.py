@@ -21,7 +21,7 @@ from publisher.rehearsal.child import child
 from publisher.report.record import schema
 from publisher.world import INDEXES
 from support.archives import make_wheel
-from support.sandbox import Sandbox
+from support.sandbox import GITHUB, Sandbox
 
 Report = dict[str, Any]
 ISSUER = "https://id.example"
@@ -113,6 +113,24 @@ def test_everything_of_ones_own(
 
     again = own(wheel, "--id-token-file", own.tokens(), *own.index(), *own.trust())
     assert fates(again) == [("already-there", "verified")]
+
+
+def test_habits_of_the_job_that_publishes(own: Own, wheel: Path) -> None:
+    argv = [str(wheel), *own.index(), *own.trust()]
+    claims = {"runner_environment": "self-hosted", "ref_protected": "false"}
+    habits = {"self-hosted-runner", "unprotected-ref", "static-credential"}
+    own.env["TWINE_PASSWORD"] = "s3cr3t"
+    report = own(*argv, "--id-token-file", own.tokens("github", **claims))
+    assert habits <= codes(report)
+    allow = [word for code in habits for word in ("--allow", code)]
+    report = own(*argv, "--id-token-file", own.tokens("github", **claims), *allow)
+    assert not habits & codes(report)
+    played = own.file("claims.json", {**GITHUB, **claims})
+    again = ["--dry-run", str(wheel), "--provider-claims", played]
+    path = str(own.folder / "report.json")
+    assert cli.run([*again, "--report", path], own.env) == 0
+    told = codes(json.loads((own.folder / "report.json").read_text("utf-8")))
+    assert not habits & told, "a job that rehearses is not the one that publishes"
 
 
 def test_the_index_that_is_not_read(own: Own, wheel: Path) -> None:

@@ -104,6 +104,7 @@ class Listed:
     sha256: str | None
     provenance_url: str | None
     uploaded: datetime | None = None
+    yanked: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,10 +122,14 @@ class Planned:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is left to do on one index; ``new_projects`` are those that it does not know."""
+    """What is left to do on one index; ``new_projects`` are those that it does not know.
+
+    ``pages`` is all that it lists, by project and filename.
+    """
 
     files: tuple[Planned, ...]
     new_projects: tuple[str, ...] = ()
+    pages: Mapping[str, Mapping[str, Listed]] = field(default_factory=dict, compare=False)
 
     def of(self, state: str) -> list[Dist]:
         """The dists in that state."""

@@ -13,6 +13,7 @@ from typing import Literal
 
 from publisher.basics import AttestationMode, Secret
 from publisher.commands import EVERYWHERE, FILES, IDENTITY, INDEX, REHEARSED, SANDBOX
+from publisher.remarks import ACCEPTABLE
 from publisher.rows import GITHUB_FACE, NO_FACE, Row, Table, option, rows_of
 
 
@@ -150,7 +151,7 @@ class Options(Table):
         (),
         "Where and as whom",
         "accept one named finding; repeatable",
-        choices=("private-repo-in-public-log",),
+        choices=ACCEPTABLE,
         metavar="CODE",
         repeatable=True,
         commands=IDENTITY,

@@ -15,6 +15,7 @@ NOTES: dict[str, Severity] = {
     "attestations-off": "note",
     "attestation-failed": "warning",
     "attestations-left-out": "note",
+    "cache-in-job": "warning",
     "default-service-account": "warning",
     "description-check": "warning",
     "foreign-file": "note",
@@ -24,22 +25,34 @@ NOTES: dict[str, Severity] = {
     "new-project": "note",
     "no-journal": "warning",
     "not-minted": "note",
+    "no-environment": "note",
     "nothing-here": "note",
     "not-visible-yet": "warning",
     "token-not-burned": "warning",
     "other-dists": "warning",
     "other-tools-setting": "note",
     "no-permission-here": "note",
+    "provenance-not-readable": "note",
     "real-run-would-fail": "warning",
     "resumed": "note",
+    "self-hosted-runner": "note",
     "setting-replaced": "note",
     "signatures-reused": "note",
     "repository-unknown": "warning",
     "static-credential": "warning",
+    "unpinned-action": "note",
+    "unprotected-ref": "note",
     "would-build": "note",
     "wheel-not-portable": "warning",
 }
 """Remarks that do not stop a run, by code, with their severity."""
+
+ACCEPTABLE = (
+    *("cache-in-job", "changed-provenance=VERSION", "no-environment"),
+    *("private-repo-in-public-log", "self-hosted-runner", "static-credential"),
+    *("unpinned-action", "unprotected-ref", "untrusted-trigger"),
+)
+"""What ``--allow`` takes: errors that then stop nothing, and advice that then is not given."""
 
 
 def remark(code: str, message: str, *, hint: str = "", **facts: object) -> Finding:

@@ -37,7 +37,8 @@ class Row(NamedTuple):
     ``decisive`` option decides what is trusted or whether anything is published, so it is never
     read from pyproject.toml. ``faces`` offer it as an input; ``line_only`` options exist on the
     command line only. A secret is read from its variable and from nowhere else. ``aliases`` are
-    other spellings of a choice, matched in any case.
+    other spellings of a choice, matched in any case. In a choice such as ``code=VERSION``, the
+    user writes a text in place of the word after ``=``.
     """
 
     group: Group

@@ -8,7 +8,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from publisher.basics import Secret
 from publisher.commands import COMMANDS
 from publisher.errors import (
     InvalidOption,
@@ -21,13 +20,10 @@ from publisher.incumbent import REPLACED
 from publisher.options import Options, rows
 from publisher.rows import Row
 from publisher.usage import Parser
+from publisher.values import read, spelt
 
 PREFIX = "PUBLISHER_"
 FOREIGN = ("TWINE_", "UV_PUBLISH_")
-BOOLEANS: Mapping[str, bool] = {
-    **dict.fromkeys(("true", "yes", "1"), True),
-    **dict.fromkeys(("false", "no", "0"), False),
-}
 
 
 class Setting(NamedTuple):
@@ -137,7 +133,7 @@ def _refuse_misspelt_command(word: str, folder: Path) -> None:
 def _refuse_to_act(command: str, settings: Iterable[Setting]) -> None:
     """A rehearsal that was asked for everywhere is not left out in silence."""
     for row, source, texts in settings:
-        asked = row.attribute == "sandbox" or (row.attribute == "dry_run" and _read(row, texts[-1]))
+        asked = row.attribute == "sandbox" or (row.attribute == "dry_run" and read(row, texts[-1]))
         if asked and command not in (*row.commands, "sandbox"):
             raise InvalidValue(
                 f"{source} asks for a rehearsal, and `publisher {command}` has none",
@@ -204,7 +200,7 @@ def _from_table(table: Mapping[str, object]) -> list[Setting]:
         items = value if row.repeatable and isinstance(value, list) else [value]
         native = (str, bool, int, float) if row.kind in ("bool", "integer", "seconds") else str
         if all(isinstance(item, native) for item in items):
-            found.append(Setting(row, _key(row.name), tuple(_spelt(item) for item in items)))
+            found.append(Setting(row, _key(row.name), tuple(spelt(item) for item in items)))
         else:
             problems[_key(row.name)] = _unreadable(_key(row.name), row, value)
     _raise_all(InvalidValue, "values can't be read", problems)
@@ -224,14 +220,14 @@ def _from_environment(env: Mapping[str, str]) -> list[Setting]:
 def _values(settings: Iterable[Setting], project: Path) -> dict[str, Any]:
     values, problems = {}, {}
     for row, source, texts in settings:
-        read = [_read(row, text) for text in texts]
+        found = [read(row, text) for text in texts]
         paths = [Path(text) for text in texts] if row.kind == "path" or row.positional else []
         outside = source.startswith("[") and any(_leaves(project, path) for path in paths)
-        if not read or None in read or outside:
-            wrong = texts[read.index(None)] if None in read else ", ".join(texts)
+        if not found or None in found or outside:
+            wrong = texts[found.index(None)] if None in found else ", ".join(texts)
             problems[source] = _unreadable(source, row, wrong)
         else:
-            values[row.attribute] = tuple(dict.fromkeys(read)) if row.repeatable else read[-1]
+            values[row.attribute] = tuple(dict.fromkeys(found)) if row.repeatable else found[-1]
     _raise_all(InvalidValue, "values can't be read", problems)
     return values
 
@@ -246,36 +242,9 @@ def _leaves(project: Path, value: Path) -> bool:
     return value.is_absolute() or not inside or bool(inner & {"..", ".git"})
 
 
-def _read(row: Row, text: str) -> object:
-    """The value, or ``None`` when the text is none of what the row accepts."""
-    low, high = row.bounds
-    if row.kind == "choice":
-        value = row.aliases.get(text.lower(), text)
-        return value if value in row.choices else None
-    if row.kind == "bool":
-        return BOOLEANS.get(text.lower())
-    if row.kind == "path":
-        return Path(text) if text else None
-    if row.kind in {"text", "secret"}:
-        return (Secret(text) if row.kind == "secret" else text) if text else None
-    decimals = "" if row.kind == "integer" else r"(\.[0-9]{1,9})?"
-    if not re.fullmatch(f"[0-9]{{1,9}}{decimals}", text):
-        return None
-    number = int(text) if row.kind == "integer" else float(text)
-    return number if low <= number <= high else None
-
-
 def _unreadable(source: str, row: Row, value: object) -> str:
     whose = "" if source == row.flag else f" for {row.flag}"
-    return f"{source} has the value {_spelt(value)[:80]!r}{whose}; accepted: {row.accepted}"
-
-
-def _spelt(value: object) -> str:
-    """A TOML value as text; Python refuses to write some that it has read."""
-    try:
-        return str(value)
-    except (ValueError, RecursionError):  # a hexadecimal number of 4000 digits, a.a.a.[...].a = 1
-        return "(too long to show)"
+    return f"{source} has the value {spelt(value)[:80]!r}{whose}; accepted: {row.accepted}"
 
 
 def _key(name: str) -> str:

@@ -127,9 +127,9 @@ class World:
     one. ``ca`` is a PEM file with the TLS roots to use instead of the system's. ``build_into`` is
     where built dists go, ``None`` for the project's own packages-dir; ``attest_into`` is where
     ``attest`` puts attestations, ``None`` for beside their dists. ``state`` is where a run keeps
-    its journal, ``None`` for nowhere. ``foreign_proofs`` says whether
-    attestations made before this run can verify here. ``rehearsal`` is for the report; no step
-    reads it.
+    its journal, ``None`` for nowhere. ``foreign_proofs`` says whether attestations made before this
+    run can verify here, and ``advised`` whether the job around us is the one that publishes, so
+    that its habits are worth a word. ``rehearsal`` is for the report; no step reads it.
     """
 
     indexes: tuple[Index, ...]
@@ -142,6 +142,7 @@ class World:
     state: Path | None = None
     vouched: bool = True
     foreign_proofs: bool = True
+    advised: bool = True
     rehearsal: bool = False
 
 

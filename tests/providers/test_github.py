@@ -19,10 +19,11 @@ from publisher.errors import (
     TokenUnexpected,
 )
 from publisher.providers.base import Provider
-from publisher.providers.github import ENTERPRISE, EVENT, FORK, PERMISSION, GitHub
+from publisher.providers.github import ENTERPRISE, FORK, PERMISSION, GitHub
 from publisher.providers.gitlab import GitLab
 from publisher.providers.local import WHY, Local
 from publisher.providers.verdicts import Support
+from publisher.providers.workflow import EVENT
 from publisher.rehearsal.publishers import KINDS, find, register
 from publisher.rehearsal.subjects import subject
 from support.sandbox import GITHUB, SHA

@@ -26,10 +26,11 @@ from publisher.errors import (
 )
 from publisher.providers import from_claims, read_claims
 from publisher.providers.base import ISSUED
-from publisher.providers.github import ENTERPRISE, EVENT, GitHub
+from publisher.providers.github import ENTERPRISE, GitHub
 from publisher.providers.gitlab import FORK, GitLab
 from publisher.providers.google import Google
 from publisher.providers.verdicts import Verdict
+from publisher.providers.workflow import EVENT
 from publisher.rehearsal.publishers import (
     KINDS,
     ClaimsError,

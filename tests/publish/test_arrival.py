@@ -16,8 +16,9 @@ from publisher.errors import ArrivalDifferent, ArrivalUnattested, ArrivalUnprove
 from publisher.http import Http
 from publisher.models import Account, Attested, Dist, Finding, Listed, Secret
 from publisher.publish.access import Password
-from publisher.publish.arrival import INTEGRITY_JSON, Inspection, wait_for
+from publisher.publish.arrival import Inspection, wait_for
 from publisher.publish.attest import Renewed, certify, sign, verify
+from publisher.publish.simple import INTEGRITY_JSON
 from publisher.publish.upload import Upload
 from publisher.verify import core
 from publisher.verify.core import Verifier

@@ -180,6 +180,11 @@ def _(job: Job) -> None:
     job.holds("google", email=ACCOUNT, email_verified=False)
 
 
+@case("untrusted-trigger.github")
+def _(job: Job) -> None:
+    job.holds("github", event_name="issue_comment")
+
+
 # Said by the index
 
 

@@ -71,6 +71,10 @@ class EventNotSupported(IdentityError):
     """The job was started by an event that indexes refuse to publish from."""
 
 
+class UntrustedTrigger(IdentityError):
+    """Somebody without any right in the repository may have caused this run."""
+
+
 class ReusableWorkflow(IdentityError):
     """The job stands in a reusable workflow, which minting and attesting see differently."""
 

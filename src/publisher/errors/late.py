@@ -35,6 +35,10 @@ class PrivateRepoInPublicLog(AttestError):
     """Attesting would write the name of a private repository into a public log, for ever."""
 
 
+class ChangedProvenance(AttestError):
+    """Earlier releases are attested, or attested by another publisher than this one."""
+
+
 class AttestationInvalid(AttestError):
     """An attestation does not verify under the policy the index will apply."""
 

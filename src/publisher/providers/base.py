@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, NoReturn
 
 from publisher import git
 from publisher.errors import MintRefused, NotAttestable, PublisherError, TokenUnexpected
-from publisher.models import Persona, Secret
+from publisher.models import Finding, Persona, Secret
+from publisher.providers import habits
 from publisher.providers.verdicts import Field, Support, Verdict
 
 ISSUED = frozenset({"aud", "iat", "nbf", "exp", "jti"})
@@ -105,6 +106,14 @@ class Provider(ABC):
         """The name of a private repository that an attestation would make public for ever."""
         visibility, name = self.visibility
         return None if claims.get(visibility, "public") == "public" else str(claims.get(name))
+
+    def risks(self, _claims: Claims) -> Iterator[PublisherError]:
+        """Why nothing should be published from this run, although the index would take it."""
+        yield from ()
+
+    def hygiene(self, _claims: Claims) -> Iterator[Finding]:
+        """Habits of this job that have cost others a release."""
+        yield from habits.left_tokens(self.env)
 
     def warnings(self, _claims: Claims) -> tuple[str, ...]:
         """What is risky about this identity, although it will be accepted."""
@@ -267,26 +276,6 @@ class Provider(ABC):
 def no_number(name: str) -> NoReturn:
     """For ``json.loads``: NaN and the infinities are Python's own, and no claims."""
     raise ValueError(f"{name} is no number")
-
-
-def policy_refusals(
-    repositories: tuple[str, str], config: str, file: str, refs: Sequence[object]
-) -> Iterator[str]:
-    """What the policies for GitHub and GitLab have in common (pypi-attestations).
-
-    Args:
-        repositories: As URLs, of the certificate and of the trusted publisher.
-        config: The certificate's Build Config URI.
-        file: The publisher's file, below its repository.
-        refs: The certificate's Source Repository Digest and Ref.
-    """
-    ours, wanted = repositories
-    if ours != wanted:
-        what = f"(got {ours}, expected {wanted})"
-        yield f"Certificate's OIDCSourceRepositoryURI does not match {what}"
-    if config not in {f"{wanted}/{file}@{ref}" for ref in refs}:
-        what = f"does not match expected Trusted Publisher ({file} @ {wanted})"
-        yield f"Certificate's Build Config URI ({config}) {what}"
 
 
 def _first(refusals: Iterator[str]) -> str | None:

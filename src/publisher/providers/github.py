@@ -19,8 +19,12 @@ from publisher.errors import (
     ReusableWorkflow,
     TokenRequestFailed,
     TokenUnexpected,
+    UntrustedTrigger,
 )
-from publisher.providers.base import Claims, Provider, Registered, policy_refusals
+from publisher.models import Finding
+from publisher.providers import habits, workflow
+from publisher.providers.base import Claims, Provider, Registered
+from publisher.providers.policies import policy_refusals
 from publisher.providers.verdicts import Field, Support
 
 WORKFLOW = re.compile(r"([^/@]+\.ya?ml)@")
@@ -41,12 +45,6 @@ FORK = """\
 This run belongs to a pull request. GitHub gives runs for forks no ID token, and nobody should
 publish from one.
 Publish from a tag or a release instead:
-
-    on:
-      release:
-        types: [published]"""
-EVENT = """\
-Publish from an event of your own repository, for example:
 
     on:
       release:
@@ -124,7 +122,7 @@ class GitHub(Provider):
             raise EventNotSupported(
                 "indexes do not let jobs publish that pull_request_target started",
                 facts={"event": event, "workflow": self.env.get("GITHUB_WORKFLOW_REF", "")},
-                hint=EVENT,
+                hint=workflow.EVENT,
             )
         wanted = ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL")
         missing = [name for name in wanted if not self.env.get(name)]
@@ -219,7 +217,7 @@ class GitHub(Provider):
 
     def _remedy(self, claims: Claims, reason: str) -> tuple[str, type[PublisherError] | None]:
         if "pull_request_target" in reason:
-            return EVENT, EventNotSupported
+            return workflow.EVENT, EventNotSupported
         if reason.startswith("Certificate's OIDCIssuer") or "the issuer" in reason:
             return ENTERPRISE, None
         started, job = (str(claims.get(n, "")) for n in ("workflow_ref", "job_workflow_ref"))
@@ -229,6 +227,20 @@ class GitHub(Provider):
         uses = f".{job.partition('@')[0].removeprefix(own)}" if job.startswith(f"{own}/") else job
         hint = REUSABLE_HINT.format(workflow_ref=started, job_workflow_ref=job, uses=uses)
         return hint, ReusableWorkflow
+
+    def risks(self, claims: Claims) -> Iterator[PublisherError]:
+        """A run that a stranger may have caused."""
+        if why := workflow.cause(claims, self.env):
+            what = f"a stranger may have caused this run: {why}"
+            yield UntrustedTrigger(
+                what, facts={"event": claims["event_name"]}, hint=workflow.STRANGER
+            )
+
+    def hygiene(self, claims: Claims) -> Iterator[Finding]:
+        """What the token says, and in the job itself what its workflow file says."""
+        yield from super().hygiene(claims)
+        yield from habits.of_claims(claims, self.public_issuer)
+        yield from workflow.findings(claims, self.env) if self.detects(self.env) else ()
 
     def tag(self) -> str | None:
         """The tag, if the run is for one."""

@@ -12,8 +12,10 @@ from typing import ClassVar
 
 from publisher import git
 from publisher.errors import MintRefused, PublisherError, TokenUnexpected
-from publisher.models import Secret
-from publisher.providers.base import Claims, Provider, Registered, policy_refusals
+from publisher.models import Finding, Secret
+from publisher.providers import habits
+from publisher.providers.base import Claims, Provider, Registered
+from publisher.providers.policies import policy_refusals
 from publisher.providers.verdicts import Field, Support
 
 VARIABLE = re.compile(r"(.+)_ID_TOKEN(?:_(\d+))?")
@@ -184,6 +186,11 @@ class GitLab(Provider):
             return SUBJECT.format(path=path, sub=repr(sub)), None
         path = claims.get("project_path")
         return (FORK, None) if claims.get("job_project_path", path) != path else ("", None)
+
+    def hygiene(self, claims: Claims) -> Iterator[Finding]:
+        """What the token says; a pipeline's file is put together from many, so it is not read."""
+        yield from super().hygiene(claims)
+        yield from habits.of_claims(claims, self.public_issuer)
 
     # How this CI speaks
 

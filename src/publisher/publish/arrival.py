@@ -17,12 +17,11 @@ from publisher.errors import (
 )
 from publisher.http import Http, NetworkError
 from publisher.models import ArrivalState, Dist, Finding, Listed, Mark
-from publisher.publish.simple import listing, with_digest
+from publisher.publish.simple import INTEGRITY_JSON, listing, with_digest
 from publisher.remarks import remark
 from publisher.verify.core import Unproven, Verifier
 from publisher.world import Index
 
-INTEGRITY_JSON = "application/vnd.pypi.integrity.v1+json"
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0  # seconds between two looks
 PARALLEL = 16
 

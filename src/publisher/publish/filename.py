@@ -90,6 +90,16 @@ def parse(filename: str) -> Named:
     return named
 
 
+def version_of(filename: str) -> Version | None:
+    """The version that the name of any distribution says, if it is one."""
+    try:
+        if filename.endswith(".whl"):
+            return parse_wheel_filename(filename)[1]
+        return parse_sdist_filename(filename)[1]
+    except ValueError:
+        return None
+
+
 def _refused(filename: str, why: str, hint: str = "") -> RefusedName:
     return RefusedName(
         f"the index would refuse {filename!r}: it {why}", facts={"file": filename}, hint=hint

@@ -12,6 +12,11 @@ from publisher.publish import refusals
 from publisher.world import Index
 
 
+def to_start(provider: Provider, who: Identity, allow: Collection[str]) -> Iterator[PublisherError]:
+    """Why nothing should be published from this run, unless ``allow`` accepts it."""
+    yield from (risk for risk in provider.risks(who.claims) if risk.code not in allow)
+
+
 def to_mint(
     provider: Provider, who: Identity, indexes: Sequence[Index]
 ) -> Iterator[PublisherError]:

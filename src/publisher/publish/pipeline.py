@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from publisher.models import Dist, Identity
-from publisher.publish import arrival
+from publisher.publish import arrival, continuity
 from publisher.publish.access import Access, Password
 from publisher.publish.lease import upload_token
 from publisher.publish.preparation import Plans, Preparation
@@ -33,9 +33,14 @@ class Release(Preparation):
         plans = self.plans(found)
         lacking = {dist.filename: dist for plan in plans.values() for dist in plan.of("new")}
         new = list(lacking.values())
+        for index in self.world.indexes:
+            if self.target(index).attestations != "off":
+                continuity.begin(self.http, index, plans[index.name])
         if who:
             self.proofs.find(who, new)
         self._look_back(plans)
+        for index in self.world.indexes:
+            self.compare_with_last(index, plans[index.name], who)
         for index in self.world.indexes:
             if todo := plans[index.name].of("new"):
                 with self._access(index, who) as access:

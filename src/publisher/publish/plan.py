@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from packaging.utils import parse_sdist_filename, parse_wheel_filename
 from packaging.version import Version
 
 from publisher.errors import AlreadyPublished, ReleaseClosed, ReleaseConflict
 from publisher.http import Http, NetworkError
 from publisher.models import Dist, Listed, Plan, Planned
 from publisher.publish.difference import describe
+from publisher.publish.filename import version_of
 from publisher.publish.simple import begin, fetch, listing, with_digest
 from publisher.world import Index
 
@@ -80,7 +80,8 @@ def compare(http: Http, index: Index, dists: Sequence[Dist], projects: Iterable[
         planned.append(decide(dist, listed and with_digest(http, index, listed)))
     if index.known:
         planned = list(_within_rules(planned, pages))
-    return Plan(tuple(planned), tuple(name for name, page in pages.items() if page is None))
+    new = tuple(name for name, page in pages.items() if page is None)
+    return Plan(tuple(planned), new, {name: page for name, page in pages.items() if page})
 
 
 def decide(dist: Dist, listed: Listed | None) -> Planned:
@@ -109,7 +110,7 @@ def _within_rules(
 def release_of(page: Mapping[str, Listed], version: str) -> dict[str, datetime | None]:
     """When each file of a release was uploaded, by name (PEP 700), if the index says so; pure."""
     wanted = Version(version)
-    return {name: one.uploaded for name, one in page.items() if _version(name) == wanted}
+    return {name: one.uploaded for name, one in page.items() if version_of(name) == wanted}
 
 
 def barred(dist: Dist, release: Mapping[str, datetime | None], now: datetime) -> str | None:
@@ -129,15 +130,6 @@ def barred(dist: Dist, release: Mapping[str, datetime | None], now: datetime) ->
             f"the release was begun on {first:%Y-%m-%d}, and takes files for {OPEN_FOR.days} days"
         )
     return None
-
-
-def _version(filename: str) -> Version | None:
-    try:
-        if filename.endswith(".whl"):
-            return parse_wheel_filename(filename)[1]
-        return parse_sdist_filename(filename)[1]
-    except ValueError:
-        return None
 
 
 def _conflict(http: Http, index: Index, taken: list[tuple[Dist, Listed]]) -> ReleaseConflict:

@@ -15,12 +15,13 @@ from pathlib import Path
 from publisher.ahead import ahead
 from publisher.errors import InvalidValue, PublisherError
 from publisher.http import Http
-from publisher.models import Dist, Identity, Plan, Target
+from publisher.models import Dist, Finding, Identity, Plan, Target
 from publisher.options import Options
 from publisher.providers.base import Provider
 from publisher.publish import (
     attest,
     build,
+    continuity,
     contract,
     dists,
     exchange,
@@ -30,6 +31,7 @@ from publisher.publish import (
     plan,
     simple,
     sources,
+    targets,
 )
 from publisher.publish.measure import Measured
 from publisher.publish.proofs import Proofs
@@ -38,11 +40,6 @@ from publisher.remarks import remark
 from publisher.world import Index, World
 
 Plans = Mapping[str, Plan]
-NO_ORIGIN = "a password proves no origin; {name} takes attestations with trusted publishing only"
-OTHER_ROOT = (
-    "{name} verifies attestations under the root of Sigstore's public instance; with another "
-    "--trust-config, none could be taken"
-)
 
 
 def count(files: int) -> str:
@@ -84,36 +81,16 @@ class Preparation(ABC):
             InvalidValue: The contract can't be read, or options contradict each other.
         """
         self._expected = contract.read(self.options.expect) if self.options.expect else None
-        self.record.run.targets = tuple(self._target(index) for index in self.world.indexes)
+        wanted, public = self.options.attestations, self.world.public_log
+        self.record.run.targets = tuple(
+            targets.target(index, self.provider, wanted, public=public)
+            for index in self.world.indexes
+        )
         for index in self.world.indexes:
             if index.account and index.known:
                 what = f"a password is used, although {index.name} knows trusted publishing"
                 hint = "`publisher doctor` shows what to register; then nobody can steal it."
-                self.record.note(remark("static-credential", what, hint=hint))
-
-    def _target(self, index: Index) -> Target:
-        wanted = self.options.attestations
-        obstacle = self._obstacle(index)
-        if obstacle and wanted == "required":
-            raise InvalidValue(
-                f"--attestations required can't be had: {obstacle}",
-                facts={"index": index.name},
-                hint="Leave out one of the two.",
-            )
-        if wanted and not obstacle:
-            return Target(index.name, index.upload_url, wanted, f"--attestations {wanted}")
-        support = self.provider.supports(index.name)
-        why = obstacle or (support.why if not support.attest else "")
-        taken = f"{index.name} takes attestations from {self.provider.name}"
-        return Target(index.name, index.upload_url, "off" if why else "required", why or taken)
-
-    def _obstacle(self, index: Index) -> str:
-        """What in the options stands against attestations there; empty if nothing does."""
-        if index.account:
-            return NO_ORIGIN.format(name=index.name)
-        if index.known and not self.world.public_log:
-            return OTHER_ROOT.format(name=index.name)
-        return ""
+                self._advise(remark("static-credential", what, hint=hint))
 
     def target(self, index: Index) -> Target:
         """How attestations are handled on ``index``."""
@@ -181,12 +158,19 @@ class Preparation(ABC):
         """Say what is risky about an identity that will be accepted."""
         for warning in self.provider.warnings(who.claims):
             self.record.note(remark("default-service-account", warning))
+        for finding in self.provider.hygiene(who.claims) if self.world.advised else ():
+            self._advise(finding)
+
+    def _advise(self, finding: Finding) -> None:
+        if finding.code not in self.options.allow:
+            self.record.note(finding)
 
     def objections(self, who: Identity) -> Iterator[PublisherError]:
         """Why an index or Sigstore would refuse this identity later on; pure."""
+        allow, public = self.options.allow, self.world.public_log
         yield from objections.to_mint(self.provider, who, self.minting)
+        yield from objections.to_start(self.provider, who, allow)
         if self.attesting:
-            allow, public = self.options.allow, self.world.public_log
             yield from objections.to_attest(self.provider, who, allow, public=public)
 
     # What
@@ -276,6 +260,16 @@ class Preparation(ABC):
                 plans[index.name] = plan.plan(self.http, index, found, skip_existing=skip)
                 self._tell_plan(index, plans[index.name])
         return plans
+
+    def compare_with_last(self, index: Index, made: Plan, who: Identity | None) -> None:
+        """Compare with who published the last releases there.
+
+        Raises:
+            ChangedProvenance: Users would take this one for somebody else's.
+        """
+        allow, note = self.options.allow, self.record.note
+        last = continuity.Comparison(self.http, index, self.target(index), allow, note)
+        last.check(made, who)
 
     def _tell_plan(self, index: Index, made: Plan) -> None:
         target = self.target(index)

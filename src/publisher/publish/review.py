@@ -106,7 +106,8 @@ class Examination(Preparation):
             self.found.attest = Opinion(attested.accepted, attested.code, attested.why)
         for objection in self.objections(who):
             self._tell(objection)
-        self.tell_risks(who)
+        if not self.found.played:
+            self.tell_risks(who)
 
     # What
 
@@ -171,6 +172,9 @@ class Examination(Preparation):
         self.found.plan += [_outlook(index, planned) for planned in made.files]
         with self._tolerant():
             plan.refuse(self.http, index, made)
+        if not self.found.played:
+            with self._tolerant():
+                self.compare_with_last(index, made, who)
         target = self.target(index)
         if target.attestations == "off":
             what = f"no attestations for {index.name}: {target.why}"

@@ -1,4 +1,4 @@
-"""Read a project's files from an index's simple API (PEP 503, 691, 740)."""
+"""Read a project's files from an index's simple API (PEP 503, 592, 691, 740)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from publisher.models import Listed
 from publisher.world import Index
 
 SIMPLE_JSON = "application/vnd.pypi.simple.v1+json"
+INTEGRITY_JSON = "application/vnd.pypi.integrity.v1+json"
 # An index that we know has JSON; others may have nothing but HTML (PEP 503).
 ANY = f"{SIMPLE_JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 DIGEST_CAP = 1 << 30  # bytes of a file that is fetched because the index lists no SHA-256
@@ -134,6 +135,7 @@ def _files(page: Mapping[str, object], base: str) -> Iterable[Listed]:
             sha256=str(digest).lower() if digest else None,
             provenance_url=urljoin(base, str(provenance)) if provenance else None,
             uploaded=_time(file.get("upload-time")),
+            yanked=file.get("yanked", False) is not False,
         )
 
 

@@ -137,6 +137,7 @@ def _world(
         ca=ca,
         build_into=build_into,
         attest_into=(keep or folder) / "attestations",
+        advised=False,
         rehearsal=True,
     )
 
