@@ -154,10 +154,10 @@ class Options:
         (),
         "Where and as whom",
         "accept one named finding; repeatable",
-        choices=("private-repo-in-public-log",),
+        choices=("build-not-isolated", "networked-build", "private-repo-in-public-log"),
         metavar="CODE",
         repeatable=True,
-        commands=IDENTITY,
+        commands=FILES,
     )
     contract: Path = option(
         Path("contract.json"),

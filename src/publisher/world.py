@@ -127,7 +127,8 @@ class World:
     one. ``ca`` is a PEM file with the TLS roots to use instead of the system's. ``build_into`` is
     where built dists go, ``None`` for the project's own packages-dir; ``attest_into`` is where
     ``attest`` puts attestations, ``None`` for beside their dists. ``foreign_proofs`` says whether
-    attestations made before this run can verify here. ``rehearsal`` is for the report; no step
+    attestations made before this run can verify here. ``real_tokens`` says whether somebody out
+    there would take a token that a build has stolen. ``rehearsal`` is for the report; no step
     reads it.
     """
 
@@ -140,6 +141,7 @@ class World:
     attest_into: Path | None = None
     vouched: bool = True
     foreign_proofs: bool = True
+    real_tokens: bool = True
     rehearsal: bool = False
 
 

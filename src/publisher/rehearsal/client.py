@@ -137,6 +137,7 @@ def _world(
         ca=ca,
         build_into=build_into,
         attest_into=(keep or folder) / "attestations",
+        real_tokens=False,
         rehearsal=True,
     )
 
