@@ -36,6 +36,7 @@ HELPERS = " ".join(
         "unpack",
         "measure",
         "metadata",
+        "cleaning",
         "description",
         "form",
         "pace",
@@ -52,8 +53,8 @@ HELPERS = " ".join(
     )
 )
 COMPOSERS = (
-    "publish.preparation publish.proofs publish.lease publish.pipeline publish.making "
-    "publish.review"
+    "publish.preparation publish.workshop publish.proofs publish.lease publish.pipeline "
+    "publish.making publish.review"
 )
 # Who may import whom; the first pattern that fits a module holds. So a new file in publish/ is a
 # step until it is listed as a helper, and a new file anywhere else fails until it has a row.
@@ -74,6 +75,7 @@ MAY = {
     "providers.base": f"{LEAVES} git providers.habits providers.verdicts",
     "providers providers.*": f"{LEAVES} addresses git http providers.*",
     "publish.refusals publish.rejections": "models publish.refusals",
+    "publish.building": "",  # a program of its own, where foreign code runs
     HELPERS: f"{TOOLS} {HELPERS} verify.core",
     COMPOSERS: f"{TOOLS} options providers.base verify.core publish.*",
     "publish.*": f"{TOOLS} {HELPERS} providers.base verify.core",
@@ -90,7 +92,7 @@ MAY = {
 }
 # The one home of each library. What is only imported for type checkers doesn't count.
 HOMES = {
-    "build": "",  # nobody: it runs as a child process, without our environment
+    "build": "publish.building",  # a child process, without our environment
     "id": "publish.identity",
     "packaging": "publish.* verify.core",
     "pypi_attestations": "publish.attest verify.core",
@@ -108,10 +110,12 @@ HOMES = {
 LAZY = set(HOMES) - {"packaging", "requests", "rich", "urllib3"}
 # Names with power over the process, and who may use them.
 POWERS = {
-    "os.environ os.environb os.getenv os.putenv": "cli",
-    "sys.exit os._exit exit quit SystemExit": "cli __main__ rehearsal.__main__",
+    # publish.building: a program of its own
+    "os.environ os.environb os.getenv os.putenv": "cli publish.building",
+    "sys.exit os._exit exit quit SystemExit": "cli __main__ rehearsal.__main__ publish.building",
     # rehearsal.server: the traceback of our own bug, into the child's log
-    "print sys.stdout sys.stderr": "cli report.* rehearsal.__main__ rehearsal.server",
+    "print sys.stdout sys.stderr": "cli report.* rehearsal.__main__ rehearsal.server "
+    "publish.building",
     "__import__ importlib.import_module": "",
 }
 # All that may be called while a module is imported: it makes a value and leaves no trace.

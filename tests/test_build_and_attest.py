@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from publisher import cli
+from publisher.publish.build import obstacle
 from publisher.publish.contract import read
 from support.archives import make_sdist, make_wheel
+from support.play import own_sigstore
 from support.projects import make_project
 from support.sandbox import GITHUB, Sandbox
 
@@ -72,15 +74,6 @@ def test_the_contract_stays_out_of_the_dists(
     assert len(list(dists.iterdir())) == 1
 
 
-def own_sigstore(sandbox: Sandbox, folder: Path) -> list[str]:
-    """Options for a real ``attest`` with the sandbox's Sigstore."""
-    player = sandbox.persona()
-    tokens, trust = folder / "tokens.json", folder / "trust.json"
-    tokens.write_text(json.dumps({"sigstore": [player.token("sigstore") for _ in range(2)]}))
-    trust.write_text(json.dumps(sandbox.info["trust_config"]))
-    return ["--id-token-file", str(tokens), "--trust-config", str(trust)]
-
-
 def test_an_attestation_beside_its_dist_is_used(
     sandbox: Sandbox, clean_env: dict[str, str], tmp_path: Path, project_name: str
 ) -> None:
@@ -135,3 +128,82 @@ def test_no_room_for_the_attestation(
     wheel.with_name(f"{wheel.name}.publish.attestation").mkdir()
     report = run(tmp_path, clean_env, "attest", wheel, *options, exit_code=5)
     assert codes(report) == {"existing-attestation-refused"}
+
+
+# A build in a job that can get tokens
+
+JOB = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "workflow_dispatch"}
+TAG = {**JOB, "GITHUB_REF_TYPE": "tag", "GITHUB_REF_NAME": "v1.0"}
+NEAR, HERE, REFUSED = "build-in-publishing-job", "isolation-unavailable", "build-not-isolated"
+
+
+@pytest.mark.parametrize(
+    ("isolates", "env", "argv", "expected"),
+    [
+        (True, JOB, [], {NEAR}),
+        (True, {}, [], {NEAR}),
+        (False, JOB, [], {NEAR, REFUSED}),
+        (False, JOB, ["--allow", "networked-build"], {NEAR, REFUSED}),
+        (False, JOB, ["--allow", "build-not-isolated"], {NEAR, HERE}),
+        (False, JOB, ["--tag", "v1.0"], {NEAR, HERE}),
+        (False, JOB, ["--tag", "none"], {NEAR, REFUSED}),
+        (False, TAG, [], {NEAR, HERE}),
+        (False, TAG, ["--tag", "none"], {NEAR, HERE}),
+        (False, {}, [], {NEAR, HERE}),
+    ],
+)
+def test_a_build_beside_tokens(
+    sandbox: Sandbox,
+    clean_env: dict[str, str],
+    tmp_path: Path,
+    project_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    isolates: bool,
+    env: dict[str, str],
+    argv: list[str],
+    expected: set[str],
+) -> None:
+    """Always said; refused where nothing keeps it from them, and nobody released anything."""
+    if not isolates:
+        monkeypatch.setattr("sys.platform", "darwin")
+    elif why := obstacle(clean_env):
+        pytest.skip(why)
+    project = make_project(tmp_path / "source", project_name)
+    argv = ["attest", str(project), *own_sigstore(sandbox, tmp_path), *argv]
+    code = 4 if REFUSED in expected else 0
+    report = run(tmp_path, {**clean_env, **env}, *argv, exit_code=code)
+    assert codes(report) - {"description-check"} == expected
+    assert (project / "dist").exists() == (code == 0)
+
+
+def test_the_doctor_says_it_too(
+    sandbox: Sandbox,
+    clean_env: dict[str, str],
+    tmp_path: Path,
+    project_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+    project = make_project(tmp_path / "source", project_name)
+    where = ["--repository-url", f"{sandbox.index}/legacy/", "--audience", "sigstore"]
+    argv = ["doctor", str(project), *own_sigstore(sandbox, tmp_path), *where]
+    report = run(tmp_path, {**clean_env, **JOB}, *argv, exit_code=4)
+    assert {NEAR, REFUSED, "would-build"} <= codes(report)
+    assert {NEAR, REFUSED} & codes(run(tmp_path, clean_env, "doctor", project, *where)) == set()
+
+
+@pytest.mark.parametrize("command", ["build", "publish"])
+def test_no_tokens_no_word(
+    clean_env: dict[str, str],
+    tmp_path: Path,
+    project_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+) -> None:
+    """``build`` asks for none; those of a rehearsal are worth nothing."""
+    monkeypatch.setattr("sys.platform", "darwin")
+    project = make_project(tmp_path / "source", project_name)
+    how = ["--contract", str(tmp_path / "c.json")] if command == "build" else ["--dry-run"]
+    report = run(tmp_path, {**clean_env, **JOB}, command, project, *how)
+    assert HERE in codes(report)
+    assert not {NEAR, REFUSED} & codes(report)

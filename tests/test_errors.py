@@ -18,6 +18,8 @@ from publisher.publish import pipeline
 from publisher.report.record import schema
 from support.archives import core_metadata, make_sdist, make_wheel, write_zip
 from support.codes import all_errors
+from support.play import own_sigstore
+from support.projects import make_project
 from support.sandbox import GITHUB, GITLAB, Sandbox
 
 GITHUB_JOB = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "octo-org/widget"}
@@ -254,6 +256,15 @@ def _(stage: Stage) -> list[str]:
     )
     (project / "broken.py").write_text("raise SystemExit('no luck')")
     return stage.rehearse("project")
+
+
+@provokes("build-not-isolated")
+def _(stage: Stage) -> list[str]:
+    """A push to a branch, on a system without namespaces."""
+    stage.monkeypatch.setattr("sys.platform", "darwin")
+    stage.env["GITHUB_ACTIONS"] = "true"
+    project = make_project(stage.folder / "project", stage.name)
+    return ["attest", str(project), *own_sigstore(stage.sandbox, stage.folder)]
 
 
 @provokes("contract-broken")

@@ -154,7 +154,7 @@ class Options(Table):
         choices=ACCEPTABLE,
         metavar="CODE",
         repeatable=True,
-        commands=IDENTITY,
+        commands=FILES,
     )
     contract: Path = option(
         Path("contract.json"),

@@ -16,11 +16,13 @@ NOTES: dict[str, Severity] = {
     "attestation-failed": "warning",
     "attestations-left-out": "note",
     "cache-in-job": "warning",
+    "build-in-publishing-job": "warning",
     "default-service-account": "warning",
     "description-check": "warning",
     "foreign-file": "note",
     "index-not-readable": "note",
     "mint-repeated": "warning",
+    "isolation-unavailable": "note",
     "larger-than-default-limit": "warning",
     "new-project": "note",
     "no-journal": "warning",
@@ -48,7 +50,8 @@ NOTES: dict[str, Severity] = {
 """Remarks that do not stop a run, by code, with their severity."""
 
 ACCEPTABLE = (
-    *("cache-in-job", "changed-provenance=VERSION", "no-environment"),
+    *("build-not-isolated", "cache-in-job", "changed-provenance=VERSION"),
+    *("networked-build", "no-environment"),
     *("private-repo-in-public-log", "self-hosted-runner", "static-credential"),
     *("unpinned-action", "unprotected-ref", "untrusted-trigger"),
 )

@@ -129,7 +129,8 @@ class World:
     ``attest`` puts attestations, ``None`` for beside their dists. ``state`` is where a run keeps
     its journal, ``None`` for nowhere. ``foreign_proofs`` says whether attestations made before this
     run can verify here, and ``advised`` whether the job around us is the one that publishes, so
-    that its habits are worth a word. ``rehearsal`` is for the report; no step reads it.
+    that its habits are worth a word. ``real_tokens`` says whether somebody out there would take a
+    token that a build has stolen. ``rehearsal`` is for the report; no step reads it.
     """
 
     indexes: tuple[Index, ...]
@@ -143,6 +144,7 @@ class World:
     vouched: bool = True
     foreign_proofs: bool = True
     advised: bool = True
+    real_tokens: bool = True
     rehearsal: bool = False
 
 

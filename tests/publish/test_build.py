@@ -18,7 +18,8 @@ import pytest
 from publisher import errors
 from publisher.models import Finding
 from publisher.publish import build as module
-from publisher.publish.build import build, clean_environment
+from publisher.publish.build import build
+from publisher.publish.cleaning import clean_environment
 from publisher.publish.dists import read_all
 
 ROOT = Path(module.__file__).parents[2]

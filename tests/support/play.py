@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,6 +53,15 @@ def world_of(sandbox: Sandbox, persona: Persona = PERSONA) -> Iterator[World]:
     """The running sandbox as the world that a run publishes into."""
     with rehearsal.open(persona, url=sandbox.control, env={}) as world:
         yield world
+
+
+def own_sigstore(sandbox: Sandbox, folder: Path) -> list[str]:
+    """Options for a real ``attest`` with the sandbox's Sigstore."""
+    player = sandbox.persona()
+    tokens, trust = folder / "tokens.json", folder / "trust.json"
+    tokens.write_text(json.dumps({"sigstore": [player.token("sigstore") for _ in range(2)]}))
+    trust.write_text(json.dumps(sandbox.info["trust_config"]))
+    return ["--id-token-file", str(tokens), "--trust-config", str(trust)]
 
 
 def broken(sandbox: Sandbox, service: str, **fault: Any) -> None:

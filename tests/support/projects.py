@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import dedent, indent
 
 BACKEND = """\
 import io, os, tarfile, zipfile
@@ -31,6 +32,30 @@ def build_wheel(folder, settings=None, metadata=None):
             wheel.writestr(f"{{top}}.dist-info/{{member}}", text)
     return name
 """
+
+
+HOSTILE = """
+
+import json, os, socket, subprocess, sys
+
+def attack():
+{code}
+
+honest = build_wheel
+
+def build_wheel(folder, settings=None, metadata=None):
+    with open(os.environ["SEEN"], "w") as file:
+        json.dump(attack(), file)
+    return honest(folder)
+"""
+
+
+def make_hostile_project(folder: Path, code: str) -> Path:
+    """One whose backend runs ``code`` before it makes the wheel, and writes what it returns."""
+    project = make_project(folder)
+    with (project / "backend.py").open("a", encoding="utf-8") as file:
+        file.write(HOSTILE.format(code=indent(dedent(code), "    ")))
+    return project
 
 
 def make_project(folder: Path, name: str = "widget", version: str = "1.0") -> Path:

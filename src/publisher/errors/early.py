@@ -141,6 +141,10 @@ class BuildFailed(DistError):
     """The project's build failed."""
 
 
+class BuildNotIsolated(DistError):
+    """Nothing would keep the build from this job's tokens."""
+
+
 class ContractBroken(DistError):
     """The files are not those that the release contract names."""
 

@@ -6,7 +6,6 @@ import contextlib
 import importlib.util
 import os
 import queue
-import re
 import shutil
 import signal
 import subprocess
@@ -23,67 +22,39 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from publisher import git
 from publisher.errors import BuildFailed, CannotWrite, NothingToPublish
 from publisher.models import Finding
+from publisher.publish.cleaning import clean_environment, command_files, without_user
 from publisher.publish.filename import refused_platform
 from publisher.remarks import remark
 
 _TAIL = 30  # lines of output that an error shows
 _LINE = 1 << 16  # characters; a longer line is shown in pieces
 _GRACE = 5.0  # seconds between asking the build to end and ending it
-
-_DROPPED = (
-    "ACTIONS_", "PUBLISHER_", "TWINE_", "UV_PUBLISH_",
-    # All of them or none: a GIT_CONFIG_COUNT without its KEY and VALUE makes git fail, and the
-    # values are where CI systems put an "AUTHORIZATION: basic" header.
-    "GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_", "GIT_CONFIG_PARAMETERS",
-)  # fmt: skip
-_COMMAND_FILES = {
-    "GITHUB_ENV", "GITHUB_PATH", "GITHUB_OUTPUT", "GITHUB_STATE", "GITHUB_STEP_SUMMARY",
-    "IDENTITY_HEADER",
-}  # fmt: skip
-_KEPT = (
-    "PIP_", "UV_INDEX", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX", "UV_FIND_LINKS",
-)  # fmt: skip
-_SECRET_WORD = re.compile(
-    r"(AUTH|CREDS|JWT|KEYS?|PASS|PASSPHRASE|PAT|PRIVATE|SSHPASS"
-    r"|\w*(ACCESSKEY|APIKEY|SECRETKEY|CREDENTIALS?|PASSWD|PASSWORDS?|SECRETS?|TOKENS?))\d*"
-)
-_USERINFO = re.compile(r"(://)[^/\s@]+@")
+_TRIAL = 30.0  # seconds; a fraction of one is enough
+_SAME = "`python -m build` in the project's folder shows the same failure."
+_ALONE = """\
+If `python -m build` in the project's folder does not show it: here the backend runs without
+network, and sees no process but its own. If it must download something: --allow networked-build."""
 
 
-def clean_environment(env: Mapping[str, str]) -> dict[str, str]:
-    """Return what a build may see of ``env``.
-
-    Names are compared in upper case, and the first of these rules that fits decides:
-
-    1. Dropped by prefix: ``ACTIONS_`` (GitHub's token endpoints), ``PUBLISHER_``, ``TWINE_``,
-       ``UV_PUBLISH_``, and git's ``GIT_CONFIG_COUNT/KEY_n/VALUE_n/PARAMETERS``.
-    2. Dropped by name: ``GITHUB_ENV`` and GitHub's other command files, through which a build
-       could change later steps, and Azure's ``IDENTITY_HEADER``.
-    3. Kept by prefix: ``SETUPTOOLS_SCM_*``.
-    4. Dropped when a word of the name (between underscores) is AUTH, CREDS, JWT, KEY(S), PASS,
-       PASSPHRASE, PAT, PRIVATE or SSHPASS, or ends in ACCESSKEY, APIKEY, SECRETKEY,
-       CREDENTIAL(S), PASSWD, PASSWORD(S), SECRET(S) or TOKEN(S), digits aside. ``KEYBOARD`` and
-       ``TOKENIZERS_PARALLELISM`` stay.
-    5. Kept by prefix: what the installer of the build's requirements reads (``PIP_*``,
-       ``UV_INDEX*``, ``UV_DEFAULT_INDEX``, ``UV_EXTRA_INDEX*``, ``UV_FIND_LINKS``), *with* a
-       user and password in the URL of a private index: without it nothing could be installed.
-    6. Dropped when the value is a URL with a user in it, such as GitLab's ``CI_REPOSITORY_URL``,
-       unless the name ends in ``_PROXY``.
-
-    This is hygiene, not a sandbox: a backend that means harm runs as the same user and can read
-    the environment of the process that started it. Build what you don't trust in another job.
-    """
-    return {name: value for name, value in env.items() if _may_see(name.upper(), value)}
-
-
-def _may_see(name: str, value: str) -> bool:
-    if name.startswith(_DROPPED) or name in _COMMAND_FILES:
-        return False
-    if name.startswith("SETUPTOOLS_SCM_"):  # ..._FOR_<PROJECT>, and a project may be called token
-        return True
-    if any(_SECRET_WORD.fullmatch(word) for word in re.split(r"[^A-Z0-9]+", name)):
-        return False
-    return name.startswith(_KEPT) or name.endswith("_PROXY") or not _USERINFO.search(value)
+def obstacle(env: Mapping[str, str]) -> str | None:
+    """Why a build can't be isolated here, or ``None`` if it can. It is tried, not guessed."""
+    if sys.platform != "linux":
+        return "only Linux has namespaces"
+    try:
+        done = subprocess.run(
+            _program("--try", *_hidden(env)),
+            env=clean_environment(env),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_TRIAL,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"the kernel took more than {_TRIAL:.0f} seconds"
+    said = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
+    return said[-1] if done.returncode else None
 
 
 def build(
@@ -93,21 +64,23 @@ def build(
     env: Mapping[str, str],
     on_line: Callable[[str], None],
     note: Callable[[Finding], None] = lambda _: None,
+    isolated: bool = False,
+    networked: bool = False,
 ) -> tuple[Path, ...]:
-    """Build the sdist and, from the unpacked sdist, the wheel, each in an isolated environment.
+    """Build the sdist and, from the unpacked sdist, the wheel, each in an environment of its own.
 
-    It is ``python -m build`` in a child process: the backend is a foreign program and gets
+    ``building`` does it in a child process: the backend is a foreign program and gets
     ``clean_environment(env)`` and nothing else, plus ``SOURCE_DATE_EPOCH`` from the last commit
     if it isn't set. However this function is left, the child and what it started are stopped.
 
     Args:
         source: The project's folder.
-        into: Where the dists go, created if need be; files of the same names are replaced.
+        into: Where the dists go, created if need be; replaces files of the same names.
         env: The environment we run in.
-        on_line: Called with each line of the build's output. It is foreign text: a CI may read
-            commands in it.
-        note: Told when the wheel is left out: a wheel of compiled code that was built for this
-            very Linux is taken by no index.
+        on_line: Called with each line of output: foreign text, in which a CI may read commands.
+        note: Told when a wheel is left out that was built for this very Linux: no index takes it.
+        isolated: See no process but its own, and leave none; only where there is no ``obstacle``.
+        networked: If isolated, whether the backend has network.
 
     Returns:
         The sdist and the wheel in ``into``. Neither is there when the build fails.
@@ -117,18 +90,24 @@ def build(
         BuildFailed: The facts hold the last lines of output.
         CannotWrite: ``into`` can't be written.
     """
-    source = source.resolve()
+    source = _project(source)
+    child = _environment(source, env)
+    with tempfile.TemporaryDirectory(prefix="publisher-build-", ignore_cleanup_errors=True) as temp:
+        folder = Path(temp, "dist")
+        walls = _walls(env, networked=networked) if isolated else []
+        _run([*_command(source, folder), *walls], Path(temp), child, on_line)
+        return _move(_portable(_complete(folder), note), into)
+
+
+def _project(folder: Path) -> Path:
+    source = folder.resolve()
     if not any((source / name).is_file() for name in ("pyproject.toml", "setup.py")):
         raise NothingToPublish(
             f"{source} is not a project: it has no pyproject.toml and no setup.py",
             facts={"looked_in": [str(source)]},
             hint="Name the project's folder, or the folder that holds finished dists.",
         )
-    child = _environment(source, env)
-    with tempfile.TemporaryDirectory(prefix="publisher-build-", ignore_cleanup_errors=True) as temp:
-        folder = Path(temp, "dist")
-        _run(_command(source, folder), Path(temp), child, on_line)
-        return _move(_portable(_complete(folder), note), into)
+    return source
 
 
 def _environment(source: Path, env: Mapping[str, str]) -> dict[str, str]:
@@ -141,20 +120,28 @@ def _environment(source: Path, env: Mapping[str, str]) -> dict[str, str]:
 
 
 def _command(source: Path, folder: Path) -> list[str]:
-    """``python -m build``, found where we were found, never in the project's folder.
+    module = importlib.util.find_spec("uv")
+    uv = module and module.origin  # of our own environment, never the one in PATH
+    return [*_program("--installer", "uv" if uv else "pip"), str(source), str(folder)]
+
+
+def _program(*arguments: str) -> list[str]:
+    """The child, found where we were found, never in the project's folder.
 
     -P keeps the current folder off the path: projects have a ``build/`` or a ``build.py``. When
     we ourselves run isolated (-I), so does the child, or PYTHONPATH would be back. Further down
     ``build`` sets PYTHONPATH to nothing for the backend.
     """
-    module = importlib.util.find_spec("uv")
-    uv = module and module.origin  # of our own environment, never the one in PATH
-    return [
-        sys.executable,
-        "-I" if sys.flags.isolated else "-P",
-        *("-m", "build", "--installer", "uv" if uv else "pip", "--outdir", str(folder)),
-        str(source),
-    ]
+    how = "-I" if sys.flags.isolated else "-P"
+    return [sys.executable, how, "-m", "publisher.publish.building", *arguments]
+
+
+def _walls(env: Mapping[str, str], *, networked: bool) -> list[str]:
+    return ["--isolated", *([] if networked else ["--offline"]), *_hidden(env)]
+
+
+def _hidden(env: Mapping[str, str]) -> list[str]:
+    return [f"--hide={path}" for path in command_files(env)]
 
 
 def _run(
@@ -174,7 +161,7 @@ def _run(
     )
     try:
         for line in _lines(process):
-            text = _USERINFO.sub(r"\1***@", line)
+            text = without_user(line)
             tail.append(text)
             on_line(text)
         code = process.wait()
@@ -184,7 +171,7 @@ def _run(
         raise BuildFailed(
             "the project does not build",
             facts={"exit_code": code, "output": list(tail)},
-            hint="`python -m build` in the project's folder shows the same failure.",
+            hint=_ALONE if "--offline" in command else _SAME,
         )
 
 

@@ -20,7 +20,6 @@ from publisher.options import Options
 from publisher.providers.base import Provider
 from publisher.publish import (
     attest,
-    build,
     continuity,
     contract,
     dists,
@@ -36,6 +35,7 @@ from publisher.publish import (
 from publisher.publish.measure import Measured
 from publisher.publish.proofs import Proofs
 from publisher.publish.recorder import Recorder
+from publisher.publish.workshop import Workshop
 from publisher.remarks import remark
 from publisher.world import Index, World
 
@@ -67,6 +67,11 @@ class Preparation(ABC):
         """The attestations of this run."""
         modes = frozenset(target.attestations for target in self.record.run.targets)
         return Proofs(self.world, self.record, self.http, modes or frozenset({"required"}))
+
+    @cached_property
+    def workshop(self) -> Workshop:
+        """Where this run builds."""
+        return Workshop(self.options, self.provider, self.world, self.env, self.record)
 
     @abstractmethod
     def run(self) -> None:
@@ -202,7 +207,7 @@ class Preparation(ABC):
         for number, source in enumerate(planned):
             found += source.found
             if source.project:
-                found += self._build(source.project, source.why, number)
+                found += self.workshop.build(source.project, source.why, number)
         with self.record.step("dists", "reading and checking every file"):
             for source in planned:
                 if source.why and not source.project:
@@ -230,19 +235,6 @@ class Preparation(ABC):
         if self.options.tag == "auto":
             return self.provider.tag()
         return None if self.options.tag == "none" else self.options.tag
-
-    def _build(self, project: Path, why: str, number: int) -> tuple[Path, ...]:
-        into = project / self.options.packages_dir
-        if self.world.build_into:
-            into = self.world.build_into / str(number)
-        with self.record.step("build", f"sdist, then the wheel from it ({why})"):
-            return build.build(
-                project,
-                into,
-                env=self.env,
-                on_line=self.record.reporter.detail,
-                note=self.record.note,
-            )
 
     # What is left to do
 

@@ -129,6 +129,9 @@ class Examination(Preparation):
                 projects += [canonicalize_name(name)] if name else []
                 what = f"{name or source.project} {version or ''}".strip()
                 self.record.note(remark("would-build", f"{what} would be built: {source.why}"))
+        if self._here and any(source.project for source in planned):
+            with self._tolerant():
+                self.workshop.look()
         read: list[Dist] = []
         with self._tolerant(), self.record.step("dists", "reading and checking every file"):
             read += self._read(self._collect(paths))

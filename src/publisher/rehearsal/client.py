@@ -138,6 +138,7 @@ def _world(
         build_into=build_into,
         attest_into=(keep or folder) / "attestations",
         advised=False,
+        real_tokens=False,
         rehearsal=True,
     )
 

@@ -1,0 +1,163 @@
+"""The child process that builds: ``python -m publisher.publish.building``.
+
+It does what ``python -m build`` does, but first it goes where it can do little harm. On Linux it
+takes new namespaces (namespaces(7)): there are no processes but its own in its /proc, nothing it
+starts outlives it, and as a stranger's user namespace it may neither trace nor read the one that
+it came from. What the requirements bring is installed with network; the backend's hooks run
+without.
+
+It imports nothing of ours, and reads nothing but its arguments and its cleaned environment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+Kind = Literal["sdist", "wheel"]
+Installer = Literal["pip", "uv"]
+
+# <linux/sched.h>, <linux/mount.h>, <linux/prctl.h>
+_MOUNTS, _IPC, _USER, _PROCESSES, _NETWORK = 1 << 17, 1 << 27, 1 << 28, 1 << 29, 1 << 30
+_BIND, _ALL_PRIVATE = 1 << 12, 1 << 18 | 1 << 14
+_NO_SUID_DEVICES_PROGRAMS = 2 | 4 | 8
+_DIE_WITH_PARENT = 1
+
+
+def _kernel(function: str, *arguments: object) -> None:
+    """Call the C library, or raise what it says."""
+    import ctypes  # some Pythons are built without
+
+    given = (ctypes.c_ulong(one) if isinstance(one, int) else one for one in arguments)
+    if getattr(ctypes.CDLL(None, use_errno=True), function)(*given):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), function)
+
+
+def _leave(*shared: int) -> None:
+    """Leave namespaces for new ones, as the same user, who has no power over the old ones."""
+    user, group = os.geteuid(), os.getegid()
+    _kernel("unshare", _USER | sum(shared))
+    Path("/proc/self/setgroups").write_text("deny", "ascii")
+    Path("/proc/self/uid_map").write_text(f"{user} {user} 1", "ascii")
+    Path("/proc/self/gid_map").write_text(f"{group} {group} 1", "ascii")
+
+
+def isolate(hidden: Sequence[str] = ()) -> None:
+    """Go on in a child process, among no processes but its own; this one waits and ends with it.
+
+    The mounts are made in a namespace that is left at once: seen from the next one they are
+    locked, so that not even root there can take them away.
+
+    Args:
+        hidden: Files that are empty from here on, and take nothing.
+
+    Raises:
+        OSError: The kernel has no such namespaces, or not for us.
+    """
+    _leave(_MOUNTS, _PROCESSES, _IPC)
+    if child := os.fork():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the child gets it as well, and cleans up
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        raise SystemExit(code if code >= 0 else 128 - code)
+    _kernel("mount", b"none", b"/", None, _ALL_PRIVATE, None)
+    _kernel("mount", b"proc", b"/proc", b"proc", _NO_SUID_DEVICES_PROGRAMS, None)
+    for file in hidden:
+        _kernel("mount", b"/dev/null", os.fsencode(file), None, _BIND, None)
+    _leave(_MOUNTS)
+    _kernel("prctl", _DIE_WITH_PARENT, int(signal.SIGKILL))
+
+
+def cut_off() -> None:
+    """Go where there is no network, not even this machine's own."""
+    _leave(_NETWORK)
+
+
+def make(source: str, outdir: str, installer: Installer, *, offline: bool) -> list[str]:
+    """Build the sdist, and the wheel from it, each in an environment of its own.
+
+    Returns:
+        Their names.
+    """
+    sdist = _one("sdist", source, outdir, installer, offline=offline)
+    with tempfile.TemporaryDirectory(prefix="build-via-sdist-") as folder:
+        with tarfile.open(sdist) as tar:
+            # PEP 706: Python 3.11.0 to 3.11.3 know no filters
+            tar.extraction_filter = getattr(tarfile, "data_filter", lambda member, _: member)
+            tar.extractall(folder)  # noqa: S202
+        tops = list(Path(folder).iterdir())
+        if len(tops) != 1:
+            raise SystemExit(f"ERROR {Path(sdist).name} must hold one folder, not {len(tops)}")
+        wheel = _one("wheel", str(tops[0]), outdir, installer, offline=offline)
+    return [Path(sdist).name, Path(wheel).name]
+
+
+def _one(kind: Kind, source: str, outdir: str, installer: Installer, *, offline: bool) -> str:
+    from build import ProjectBuilder
+    from build.env import DefaultIsolatedEnv
+
+    def run(
+        cmd: Sequence[str],
+        cwd: str | None = None,
+        extra_environ: Mapping[str, str] | None = None,
+    ) -> None:
+        env = {**os.environ, **(extra_environ or {})}
+        first = cut_off if offline else None  # safe, for we have one thread
+        subprocess.run(cmd, cwd=cwd, env=env, check=True, preexec_fn=first)
+
+    with DefaultIsolatedEnv(installer=installer) as env:
+        builder = ProjectBuilder.from_isolated_env(env, source, runner=run)
+        env.install(builder.build_system_requires)
+        more = builder.get_requires_for_build(kind)
+        env.install(more)
+        versions = env.installed_versions(builder.build_system_requires | more)
+        for name, version in versions.items():
+            logging.getLogger("build").info("%s==%s", name, version)
+        return builder.build(kind, outdir)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Build, or try whether a build can be isolated."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--try", action="store_true", dest="trial")
+    parser.add_argument("--isolated", action="store_true")
+    parser.add_argument("--offline", action="store_true")
+    parser.add_argument("--hide", action="append", default=[])
+    parser.add_argument("--installer", default="pip")
+    parser.add_argument("source", nargs="?")
+    parser.add_argument("outdir", nargs="?")
+    given = parser.parse_args(arguments)
+    try:
+        if given.isolated or given.trial:
+            isolate(given.hide)
+        if given.trial:
+            cut_off()
+            return
+    except OSError as error:
+        raise SystemExit(f"{error.filename}: {error.strerror}") from None
+    lines = logging.StreamHandler(sys.stdout)
+    lines.setFormatter(logging.Formatter("* %(message)s"))
+    log = logging.getLogger("build")  # where build says what it does
+    log.addHandler(lines)
+    log.setLevel(logging.INFO)
+    from build import BuildBackendException, BuildException, FailedProcessError
+
+    os.environ.pop("PYTHONPATH", None)  # what is there already is not there for the backend
+    try:
+        made = make(given.source, given.outdir, given.installer, offline=given.offline)
+    except (BuildException, BuildBackendException, FailedProcessError, tarfile.TarError) as error:
+        raise SystemExit(f"ERROR {error}") from None
+    log.info("Successfully built %s", " and ".join(made))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

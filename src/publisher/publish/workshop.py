@@ -1,0 +1,96 @@
+"""Where projects are built: how far from the tokens of this job, and what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from publisher.errors import BuildNotIsolated
+from publisher.options import Options
+from publisher.providers.base import Provider
+from publisher.publish import build
+from publisher.publish.recorder import Recorder
+from publisher.remarks import remark
+from publisher.world import World
+
+APART = """\
+Build in a job of its own that may not ask for tokens, with `publisher build`, and publish with
+--expect: what changed on the way stops the release."""
+OR = "If the build is to be trusted with this job's tokens: --allow build-not-isolated."
+
+
+@dataclass
+class Workshop:
+    """Builds the projects of one run, isolated where the kernel can.
+
+    ``env`` is what a build gets, cleaned.
+    """
+
+    options: Options
+    provider: Provider
+    world: World
+    env: Mapping[str, str]
+    record: Recorder
+    _isolated: bool | None = None
+
+    def build(self, project: Path, why: str, number: int) -> tuple[Path, ...]:
+        """Build one project, the run's ``number``-th.
+
+        Raises:
+            DistError: It does not build, or must not be built here.
+        """
+        into = project / self.options.packages_dir
+        if self.world.build_into:
+            into = self.world.build_into / str(number)
+        with self.record.step("build", f"sdist, then the wheel from it ({why})"):
+            return build.build(
+                project,
+                into,
+                env=self.env,
+                on_line=self.record.reporter.detail,
+                note=self.record.note,
+                isolated=self.look(),
+                networked="networked-build" in self.options.allow,
+            )
+
+    def look(self) -> bool:
+        """Whether builds are isolated here; the first time, say what that means.
+
+        Raises:
+            BuildNotIsolated: They are not, and what would be built is no release of a CI.
+        """
+        if self._isolated is None:
+            obstacle = build.obstacle(self.env)
+            if self._near_tokens:
+                self._tell_near(obstacle)
+            if obstacle:
+                what = f"the build can't be isolated here: {obstacle}"
+                self.record.note(remark("isolation-unavailable", what))
+            self._isolated = obstacle is None
+        return self._isolated
+
+    @property
+    def _near_tokens(self) -> bool:
+        """Whether this very process can get tokens that are worth something."""
+        return self.world.real_tokens and self.record.run.identity is not None
+
+    def _tell_near(self, obstacle: str | None) -> None:
+        way = "its build is isolated from them, as far as one machine goes"
+        way = "nothing keeps its build from them" if obstacle else way
+        what = f"the project is built in the job that can get tokens; {way}"
+        self.record.note(remark("build-in-publishing-job", what, hint=APART))
+        if obstacle and not self._released and BuildNotIsolated.code not in self.options.allow:
+            raise BuildNotIsolated(
+                "neither a tag nor a release started this job, and nothing would keep the build "
+                f"from its tokens: {obstacle}",
+                facts={"obstacle": obstacle},
+                hint=f"{APART}\n\n{OR}",
+            )
+
+    @property
+    def _released(self) -> bool:
+        """Whether somebody released this on purpose: no CI's event, a tag of it, or --tag."""
+        if not self.provider.detects(self.provider.env):
+            return True
+        return bool(self.provider.tag()) or self.options.tag not in {"auto", "none"}
