@@ -29,7 +29,7 @@ INTERFACE = """
     paths dry-run(!) repository(!) repository-url(!) check-url(!) audience(!) user(!) password(!)
     password-file(!) contract auth(!) providers packages-dir build attestations(!) expect(!) tag
     skip-existing jobs wait report html state provider(!) id-token-file(!) trust-config(!)
-    provider-claims(!) allow(!) keep verbose quiet format version help sandbox(!) port tls
+    provider-claims(!) allow(!) keep deadline verbose quiet format version help sandbox(!) port tls
 """
 MEANINGS = {
     1: errors.InternalError,
@@ -49,7 +49,7 @@ DEPENDENCIES = "build id packaging pypi-attestations requests rich sigstore twin
 def causes() -> dict[str, type[errors.PublisherError]]:
     """Our errors, without what tests may derive from them."""
     found = all_errors()
-    return {code: cls for code, cls in found.items() if cls.__module__ == errors.__name__}
+    return {code: cls for code, cls in found.items() if cls.__module__.startswith("publisher.")}
 
 
 def sections(document: str) -> dict[str, str]:

@@ -451,6 +451,12 @@ def _(stage: Stage) -> list[str]:
     return stage.rehearse()
 
 
+@provokes("deadline-passed")
+def _(stage: Stage) -> list[str]:
+    stage.fault("pypi", "POST", "/_/oidc/mint-token", kind="hang", times=1)
+    return [*stage.rehearse(), "--deadline", "4"]
+
+
 BY_SIGNAL = {"interrupted", "terminated"}  # tests/test_signals.py
 
 

@@ -6,7 +6,9 @@ import io
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +206,27 @@ def test_an_index_that_does_not_answer_the_burn(
         pass
     sandbox.http.delete(f"{sandbox.control}/faults")
     assert codes(record) == ["token-not-burned"]
+
+
+def test_burned_even_if_nothing_can_be_said_of_it(
+    world: World, http: Http, calls: Callable[[], Any]
+) -> None:
+    class Full(Console):
+        """Its disk is full when the step begins."""
+
+        def step(self, name: str, doing: str) -> AbstractContextManager[None]:
+            if name == "burn":
+                raise OSError(ENOSPC, "No space left on device")
+            return super().step(name, doing)
+
+    run = Run("github", rehearsal=True, started=STARTED)
+    record = Recorder(run, Full(io.StringIO()), http)
+    with (
+        pytest.raises(OSError, match="No space left"),
+        upload_token(world, record, http, world.indexes[0], IDENTITY),
+    ):
+        pass
+    assert calls() == [(MINT, 200), (BURN, 202)]
 
 
 def test_in_a_hurry_nobody_waits_for_a_slow_burn(

@@ -145,10 +145,11 @@ def test_in_order(tmp_path: Path) -> None:
     a = release(tmp_path, "aaa", 3)
     b = release(tmp_path, "bbb", 2)
     lone = dist(make_sdist(tmp_path, "ccc"))
-    first, rest = in_order([*a, lone, *b])
+    first, wheels, sdists = in_order([*a, lone, *b])
     assert list(first) == [a[2], b[1], lone]
-    assert list(rest) == [a[1], a[0], b[0]]
-    assert in_order([]) == ((), [])
+    assert list(wheels) == [a[1]]
+    assert list(sdists) == [a[0], b[0]]
+    assert in_order([]) == ((), [], [])
 
 
 def test_the_first_alone_then_wheels_then_the_sdist(
@@ -172,27 +173,34 @@ def test_the_first_alone_then_wheels_then_the_sdist(
         sorted(lines, key=lambda line: int(line["received"])), sent, strict=True))  # fmt: skip
 
 
-def test_the_first_is_alone_and_the_rest_is_parallel(
+def test_first_one_alone_then_wheels_in_parallel_then_the_sdist(
     web: Web, sending: Sending, tmp_path: Path
 ) -> None:
-    dists = release(tmp_path, "widget", 5)
+    dists = release(tmp_path, "widget", 6)
     together = threading.Barrier(4)
     another = threading.Event()
     alone: list[bool] = []
+    wheels: list[str] = []
+    before_the_sdist: list[int] = []
 
     def answer(seen: Seen) -> Say:
-        if "cp311" in name_in(seen):
+        name = name_in(seen)
+        if "cp311" in name:
             alone.append(not another.wait(0.2))
+        elif name.endswith(".tar.gz"):
+            before_the_sdist.append(len(wheels))
         else:
             another.set()
             together.wait(30)  # only all four at once get past
+            wheels.append(name)
         return say_json({})
 
     web.on(LEGACY, answer)
     sending(index_at(web.url), jobs=4).send_all(dists)
     assert alone == [True]
     assert not together.broken
-    assert len(web.seen) == 5
+    assert before_the_sdist == [4]
+    assert len(web.seen) == 6
 
 
 def test_no_more_than_jobs_at_once(web: Web, sending: Sending, tmp_path: Path) -> None:
@@ -266,7 +274,7 @@ def test_only_200_is_uploaded(
 def test_one_refused_file_leaves_the_others(
     web: Web, sending: Sending, marks: Marks, tmp_path: Path
 ) -> None:
-    dists = release(tmp_path, "widget", 5)
+    dists = release(tmp_path, "widget", 6)
     bad = "widget-1.0-cp312-cp312-win32.whl"
     together = threading.Barrier(4)
 
@@ -280,7 +288,9 @@ def test_one_refused_file_leaves_the_others(
     with pytest.raises(UploadRefused, match=f"refuses {bad}: Not this one") as caught:
         sending(index_at(web.url), jobs=4).send_all(dists)
     assert marks.of(bad) == {"status": "failed", "error": caught.value.message}
-    for one in dists:
+    sdist, *wheels = dists
+    assert marks.of(sdist.filename) == {}, "it waits for all wheels"
+    for one in wheels:
         if one.filename != bad:
             assert marks.of(one.filename) == {"status": "uploaded"}
 
@@ -404,7 +414,7 @@ def test_too_much_for_the_index(web: Web, sending: Sending, marks: Marks, tmp_pa
 def test_nobody_rests_when_all_is_over(
     web: Web, sending: Sending, marks: Marks, tmp_path: Path
 ) -> None:
-    first, *rest = release(tmp_path, "widget", count=3)
+    _, *wheels = release(tmp_path, "widget", count=4)
     answered = threading.Event()
 
     def later(_seen: Seen) -> Say:
@@ -417,8 +427,8 @@ def test_nobody_rests_when_all_is_over(
 
     web.on(LEGACY, say_json({}), later, refuse, say_json({}))
     with pytest.raises(UploadRefused):
-        sending(index_at(web.url)).send_all([first, *rest])
-    states = sorted(str(marks.of(one.filename)["status"]) for one in (first, *rest))
+        sending(index_at(web.url)).send_all(wheels)
+    states = sorted(str(marks.of(one.filename)["status"]) for one in wheels)
     assert states == ["failed", "failed", "uploaded"]
 
 

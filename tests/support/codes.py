@@ -6,8 +6,9 @@ from publisher.errors import PublisherError
 
 
 def all_errors(base: type[PublisherError] = PublisherError) -> dict[str, type[PublisherError]]:
-    """Every cause by its code: the classes that no other class derives from."""
-    families = base.__subclasses__()
-    if not families:
-        return {base.code: base}
-    return {code: cls for family in families for code, cls in all_errors(family).items()}
+    """Every cause by its code: all classes but the families, which only group others."""
+    found: dict[str, type[PublisherError]] = {}
+    for cls in base.__subclasses__():
+        family = base is PublisherError and cls.__subclasses__()
+        found |= all_errors(cls) | ({} if family else {cls.code: cls})
+    return found

@@ -125,16 +125,26 @@ class Lease:
         if self._minting and not self._minting.done():
             with suppress(Exception):  # what becomes of it is told by whom waits for it
                 self._minting.result(HURRY)
-        burning = [
-            (token, ahead(partial(exchange.burn, self._http, self._index, token)))
-            for token, _ in self._tokens
-        ]
-        if burning:
+        if not self._tokens:
+            return
+        burning: list[tuple[UploadToken, Future[bool]]] = []
+        try:
             with self._record.step("burn", "giving the upload token back"):
+                self._burn(burning)
                 until = time.monotonic() + (HURRY if hurry else 3600)
                 for token, burned in burning:
                     if not _confirmed(burned, until):
                         self._tell(token)
+        finally:
+            if not burning:  # not even the step could be announced; a token dies all the same
+                self._burn(burning)
+                for _, burned in burning:
+                    _confirmed(burned, time.monotonic() + HURRY)
+
+    def _burn(self, burning: list[tuple[UploadToken, Future[bool]]]) -> None:
+        for token, _ in self._tokens:
+            burn = partial(exchange.burn, self._http, self._index, token)
+            burning.append((token, ahead(burn)))
 
     def _tell(self, token: UploadToken) -> None:
         expires = time.strftime("%H:%M:%S UTC", time.gmtime(token.expires))

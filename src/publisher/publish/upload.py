@@ -87,7 +87,8 @@ class Upload:
 
     def _deliver(self, dist: Dist, pace: Pace) -> None:
         """Send a file until the index has it or refuses it."""
-        for tries in range(1, TRIES + 2):
+        tries, renewed = 0, False
+        while True:
             asked = None
             try:
                 with pace.turn() as width:
@@ -100,20 +101,22 @@ class Upload:
                 why = "lost the connection"
             else:
                 expired = answer.status == FORBIDDEN and EXPIRED in said(answer)
-                if expired and self.access.refused(account):
+                if expired and not renewed and self.access.refused(account):
+                    renewed = True
                     continue
                 if answer.status not in PASSING:
-                    return self._judge(dist, answer)
+                    self._judge(dist, answer)
+                    return
                 problem, why = self._refused(dist, answer), f"answered {answer.status}"
                 asked = answer.headers.get("Retry-After")
                 if answer.status in BUSY:
                     pace.slower(width)
+            tries += 1
             if tries > TRIES or not pace.rest(pause(tries, asked)):
                 raise problem
             if self._arrived(dist):
-                return None
+                return
             self.http.notice(f"{dist.filename}: {self.index.name} {why}; sending it again")
-        return None
 
     def _post(self, dist: Dist, account: Account) -> Answer:
         fields = (*HEAD, *dist.form)
