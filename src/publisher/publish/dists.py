@@ -14,6 +14,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name, parse_sdist_filename
 from packaging.version import Version
 
+from publisher.ahead import ahead
 from publisher.errors import (
     DistError,
     DuplicateDist,
@@ -161,8 +162,9 @@ def read(path: Path, note: Note, measured: Measured | None = None) -> Dist:
         MetadataMismatch: Name and metadata disagree.
     """
     named = filename.parse(path.name)
-    size, digest = measured or measure_one(path)
+    measuring = ahead(lambda: measured or measure_one(path))  # on another core
     raw = metadata.judge(archive.contents(path, named), named, note)
+    size, digest = measuring.result()
     if size > _LIMIT:
         note(
             remark(
@@ -188,8 +190,9 @@ def read_all(
     Raises:
         DistError: The first file's error; its fact ``also`` has the other files' messages.
     """
-    measured = measure(paths)
+    measured = {}
     if trust:
+        measured = measure(paths)
         trust({path.name: found for path, found in measured.items()})
     results = read_each(paths, note, measured)
     failed = [result for result in results if isinstance(result, DistError)]

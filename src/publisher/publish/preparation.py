@@ -9,7 +9,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from publisher.ahead import ahead
@@ -32,7 +32,6 @@ from publisher.publish import (
     sources,
     targets,
 )
-from publisher.publish.measure import Measured
 from publisher.publish.proofs import Proofs
 from publisher.publish.recorder import Recorder
 from publisher.publish.workshop import Workshop
@@ -216,7 +215,8 @@ class Preparation(ABC):
                     what = "distributions of another project or version are left alone"
                     self.record.note(remark("other-dists", what, files=list(source.left)))
             files = dists.collect(found, self.record.note)
-            read = dists.read_all(files, self.record.note, self._trust)
+            trust = partial(contract.check_bytes, self._expected) if self._expected else None
+            read = dists.read_all(files, self.record.note, trust)
             self.record.run.dists = read
             self.record.run.tag = self._tag()
             dists.check(read, tag=self.record.run.tag)
@@ -225,11 +225,6 @@ class Preparation(ABC):
             releases = sorted({f"{dist.project} {dist.version}" for dist in read})
             self.record.reporter.say(f"{', '.join(releases)}: {count(len(read))}")
         return read
-
-    def _trust(self, files: Mapping[str, Measured]) -> None:
-        """Bytes that are not the contract's are not even looked into."""
-        if self._expected:
-            contract.check_bytes(self._expected, files)
 
     def _tag(self) -> str | None:
         if self.options.tag == "auto":
