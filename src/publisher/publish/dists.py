@@ -30,7 +30,8 @@ from publisher.publish.measure import WORKERS, Measured, measure, measure_one
 from publisher.remarks import remark
 
 _LIMIT = 100 << 20  # PyPI's default; a project can ask for more
-_COMPANIONS = (".attestation", ".asc", ".sig", ".sigstore", ".sigstore.json", ".gitignore")
+_OURS = (".gitignore", ".publisher")
+_COMPANIONS = (".attestation", ".asc", ".sig", ".sigstore", ".sigstore.json", *_OURS)
 
 Note = Callable[[Finding], None]
 
