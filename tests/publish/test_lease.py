@@ -6,7 +6,7 @@ import io
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import replace
 from errno import ENOSPC
 from pathlib import Path
@@ -214,10 +214,12 @@ def test_burned_even_if_nothing_can_be_said_of_it(
     class Full(Console):
         """Its disk is full when the step begins."""
 
-        def step(self, name: str, doing: str) -> AbstractContextManager[None]:
+        @contextmanager
+        def step(self, name: str, doing: str) -> Iterator[None]:
             if name == "burn":
                 raise OSError(ENOSPC, "No space left on device")
-            return super().step(name, doing)
+            with super().step(name, doing):
+                yield
 
     run = Run("github", rehearsal=True, started=STARTED)
     record = Recorder(run, Full(io.StringIO()), http)
