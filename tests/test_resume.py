@@ -259,6 +259,19 @@ def test_attest_goes_on_where_it_stopped(project: Project) -> None:
     assert project.tree() - project.log_begins == FILES
 
 
+def test_best_effort_does_without_a_trust_root(project: Project) -> None:
+    """What was kept can't be verified then, and is not waited for."""
+    project.kill_at(MOMENTS["all signed, first upload on its way"])
+    world = json.loads(json.dumps(project.sandbox.info))
+    world["trust_config"]["trustedRoot"].pop("mediaType")
+    broken = fault("control", "/", "status", method="GET", status=200, body=json.dumps(world))
+    project.sandbox.post("faults", [broken])
+    project.command += ["--attestations", "best-effort"]
+    report = project.finish()
+    assert "attestation-failed" in codes(report)
+    assert {file["indexes"]["pypi"]["status"] for file in report["files"]} == {"uploaded"}
+
+
 # A disk that is full
 
 
