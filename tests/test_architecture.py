@@ -84,8 +84,10 @@ MAY = {
     "rehearsal": "rehearsal.client",
     "rehearsal.*": f"{LEAVES} world rehearsal.*",  # nothing of what it is there to check
     "files signals": "errors",
-    # identity: the real World's door to ID tokens is made where the World is
-    "surroundings": f"{TOOLS} options providers providers.* rehearsal publish.identity",
+    # identity: the real World's door to ID tokens is made where the World is; sources: what a
+    # project is
+    "surroundings": f"{TOOLS} options providers providers.* rehearsal publish.identity "
+    "publish.sources",
     "cli": f"publisher {TOOLS} incumbent options settings signals surroundings usage providers "
     f"providers.base report.* rehearsal publish.journal publish.recorder {COMPOSERS}",
     "__main__": "cli",

@@ -79,7 +79,11 @@ class Own:
 
 
 @pytest.fixture
-def own(own_world: Sandbox, tmp_path: Path, clean_env: dict[str, str]) -> Own:
+def own(
+    own_world: Sandbox, tmp_path: Path, clean_env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Own:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
     return Own(own_world, tmp_path, clean_env)
 
 
@@ -131,6 +135,41 @@ def test_habits_of_the_job_that_publishes(own: Own, wheel: Path) -> None:
     assert cli.run([*again, "--report", path], own.env) == 0
     told = codes(json.loads((own.folder / "report.json").read_text("utf-8")))
     assert not habits & told, "a job that rehearses is not the one that publishes"
+
+
+@pytest.mark.parametrize(
+    ("file", "place"), [("pyproject.toml", "dist/.publisher"), ("notes.txt", ".publisher")]
+)
+def test_a_journal_where_no_build_takes_it_along(
+    own: Own, wheel: Path, tmp_path: Path, file: str, place: str
+) -> None:
+    here = tmp_path / "here"
+    (here / file).write_text("[project]\n")
+    own(wheel, "--id-token-file", own.tokens(), *own.index(), *own.trust())
+    text = (here / place / "journal.jsonl").read_text("utf-8")
+    events = [json.loads(line)["event"] for line in text.splitlines()]
+    assert events == ["planned", "signing", "uploading", "uploaded", "arrived"]
+    (folder,) = [path for path in here.iterdir() if path.name != file]
+    assert folder.name == place.partition("/")[0], "and nothing else"
+    for path in (here / place).rglob("*"):
+        assert not path.is_file() or not any(
+            secret in path.read_text("utf-8") for secret in ("pypi-", "eyJ0", "eyJhbGci")
+        )
+
+
+@pytest.mark.parametrize("name", ["journal.jsonl", ""])
+def test_a_link_that_somebody_committed(own: Own, wheel: Path, tmp_path: Path, name: str) -> None:
+    """It is not written through; the release does not depend on the journal."""
+    target = tmp_path / "target"
+    target.mkdir() if not name else target.write_text("theirs")
+    state = tmp_path / "here" / ".publisher"
+    (state / name).parent.mkdir(exist_ok=True)
+    (state / name).symlink_to(target)
+    report = own(wheel, "--id-token-file", own.tokens(), *own.index(), *own.trust())
+    assert fates(report) == [("uploaded", "verified")]
+    (told,) = [f["message"] for f in report["findings"] if f["code"] == "no-journal"]
+    assert "is a link" in told
+    assert target.read_text() == "theirs" if name else not list(target.iterdir())
 
 
 def test_the_index_that_is_not_read(own: Own, wheel: Path) -> None:

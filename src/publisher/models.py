@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -13,6 +13,9 @@ from publisher.basics import Secret as Secret
 from publisher.basics import Severity as Severity
 from publisher.basics import docs_of
 from publisher.outlook import Review
+
+OPEN_FOR = timedelta(days=14)
+"""How long after its first file PyPI lets files be added to a release."""
 
 
 @dataclass(frozen=True)
@@ -125,11 +128,14 @@ class Plan:
     """What is left to do on one index; ``new_projects`` are those that it does not know.
 
     ``pages`` is all that it lists, by project and filename.
+    ``closing`` says until when a release (project, version) takes files, where the index has such
+    a rule and the release any file.
     """
 
     files: tuple[Planned, ...]
     new_projects: tuple[str, ...] = ()
     pages: Mapping[str, Mapping[str, Listed]] = field(default_factory=dict, compare=False)
+    closing: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
 
     def of(self, state: str) -> list[Dist]:
         """The dists in that state."""
@@ -238,7 +244,8 @@ class Target:
 class Run:
     """What is known of a run so far. The report is written from it, however the run ends.
 
-    The one mutable value: the pipeline fills it, ``placed`` by index name, then by filename;
+    The one mutable value: the pipeline fills it, ``placed`` by index name, then by filename, and
+    ``closing``, as ``Plan`` has it, by index name;
     ``attested`` by filename, at most one attestation of each predicate type.
     """
 
@@ -256,6 +263,7 @@ class Run:
     dists: tuple[Dist, ...] = ()
     attested: Mapping[str, tuple[Attested, ...]] = field(default_factory=dict)
     placed: dict[str, dict[str, Placed]] = field(default_factory=dict)
+    closing: dict[str, Mapping[tuple[str, str], datetime]] = field(default_factory=dict)
     review: Review | None = None
     steps: list[Step] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)

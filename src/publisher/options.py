@@ -218,7 +218,7 @@ class Options(Table):
         None,
         "How",
         "journal, signatures and receipts of runs, so that another one goes on where this one "
-        "stopped; by default .publisher, and nowhere in a rehearsal",
+        "stopped; by default .publisher (a project's: in packages-dir), nowhere in a rehearsal",
         metavar="DIR",
         faces=NO_FACE,  # each sets it: a place that outlives the step and not the job
         commands=REHEARSED,

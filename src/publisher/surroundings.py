@@ -196,9 +196,16 @@ def world(
         masked(_tokens(options, provider), mask),
         trust_config=trust,
         public_log=trust is None,
-        state=(options.state or STATE) if command in {"publish", "attest"} else None,
+        state=(options.state or _state(options)) if command in {"publish", "attest"} else None,
         vouched=options.provider_claims is None,
     )
+
+
+def _state(options: Options) -> Path:
+    """Where no build backend takes it for a part of the project: they leave ``dist`` out."""
+    from publisher.publish.sources import is_project
+
+    return options.packages_dir / STATE if is_project(Path()) else STATE
 
 
 def _tokens(options: Options, provider: Provider) -> TokenSource:

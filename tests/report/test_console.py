@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
 from threading import Thread
 from typing import Any
 
@@ -227,9 +228,43 @@ def test_the_summary_of_a_failure_says_what_the_server_said_and_what_to_do() -> 
     text = summary_of(sample_run.failed())
     assert "  widget-1.4.0.tar.gz on pypi: 400 File too large |::set-env name=A::b\n" in text
     assert text.endswith(
-        "Next:\n  Run the same command again: files that are there are recognised by their digest "
+        f"Next:\n  pypi lacks {sample_run.SDIST} of widget 1.4.0.\n"
+        "  Run the same command again: files that are there are recognised by their digest "
         "and skipped.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("closing", "until"),
+    [
+        ({}, ""),  # an index whose rules are not known
+        ({"pypi": {}}, ", and takes files for it until 2026-03-15 12:00 UTC"),
+        (
+            {"pypi": {("widget", "1.4.0"): datetime.fromisoformat("2026-03-04T01:30:00+02:00")}},
+            ", and takes files for it until 2026-03-03 23:30 UTC",
+        ),
+    ],
+)
+def test_the_summary_of_a_release_that_is_there_in_part(
+    closing: dict[str, dict[tuple[str, str], datetime]], until: str
+) -> None:
+    run = sample_run.changed(sample_run.failed(), closing=closing)
+    lacking = f"  pypi lacks {sample_run.SDIST} of widget 1.4.0{until}.\n"
+    assert lacking in summary_of(run)
+    assert lacking in summary_of(sample_run.changed(run, rehearsal=True))
+    places = {"pypi": dict.fromkeys((sample_run.WHEEL, sample_run.SDIST), Placed("already-there"))}
+    assert " lacks " not in summary_of(sample_run.changed(run, placed=places))
+    nothing = {"pypi": dict.fromkeys(places["pypi"], Placed("not-tried"))}
+    assert " lacks " not in summary_of(sample_run.changed(run, placed=nothing))
+
+
+def test_the_summary_names_some_of_many_missing_files() -> None:
+    run = sample_run.changed(sample_run.release(), exit_code=7)
+    run.placed = {"pypi": {run.dists[0].filename: Placed("uploaded")}}
+    run.dists = (*run.dists, sample_run.dist("widget-1.4.0-cp313-abi3-win32.whl", 1, "a"))
+    first, *_ = run.dists[1:]
+    assert f"  pypi lacks {first.filename}, " in summary_of(run)
+    assert " and 1 more of widget 1.4.0." in summary_of(run)
 
 
 def test_the_summary_of_a_rehearsal_names_the_next_step() -> None:

@@ -31,7 +31,8 @@ from publisher.publish.measure import WORKERS, Measured, measure, measure_one
 from publisher.remarks import remark
 
 _LIMIT = 100 << 20  # PyPI's default; a project can ask for more
-_COMPANIONS = (".attestation", ".asc", ".sig", ".sigstore", ".sigstore.json", ".gitignore")
+_OURS = (".gitignore", ".publisher")
+_COMPANIONS = (".attestation", ".asc", ".sig", ".sigstore", ".sigstore.json", *_OURS)
 
 Note = Callable[[Finding], None]
 
@@ -169,8 +170,7 @@ def read(path: Path, note: Note, measured: Measured | None = None) -> Dist:
         note(
             remark(
                 "larger-than-default-limit",
-                f"the file is larger than {_LIMIT >> 20} MiB, PyPI's limit for a project that "
-                "has not asked for more",
+                f"it is larger than {_LIMIT >> 20} MiB, PyPI's limit unless a project asks for more",
                 hint="Ask for a higher limit on the project's page before you publish.",
                 file=path.name,
             )

@@ -106,8 +106,7 @@ def kept(
     """
     found = []
     for dist in dists:
-        path = place(dist)
-        if path and path.is_file():
+        if path := place(dist):
             with suppress(Unproven):
                 found.append(_verified(verifier, dist, path, identity))
     return tuple(found)

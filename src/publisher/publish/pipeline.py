@@ -61,7 +61,7 @@ class Release(Preparation):
                 what += f", and was stopped while it sent {begun} more" * bool(begun)
                 self.record.note(remark("resumed", f"{what}; what {index.name} has counts"))
             files = {dist.filename: dist.sha256 for dist in dists}
-            self.record.journal.write("planned", index=index.upload_url, files=files)
+            self.record.tell("planned", index=index.upload_url, files=files)
 
     @contextmanager
     def _access(self, index: Index, who: Identity | None) -> Iterator[Access]:
@@ -112,7 +112,7 @@ class Release(Preparation):
                 note=self.record.note,
             ).look(found, seen)
             states = {name: one.arrival for name, one in self.record.run.placed[index.name].items()}
-            self.record.journal.write("arrived", index=index.upload_url, files=states)
+            self.record.tell("arrived", index=index.upload_url, files=states)
             self._tell_arrival(index, proofs=proofs)
 
     def _tell_arrival(self, index: Index, *, proofs: bool) -> None:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from packaging.version import Version
 
 from publisher.errors import AlreadyPublished, ReleaseClosed, ReleaseConflict
 from publisher.http import Http, NetworkError
-from publisher.models import Dist, Listed, Plan, Planned
+from publisher.models import OPEN_FOR, Dist, Listed, Plan, Planned
 from publisher.publish.difference import describe
 from publisher.publish.filename import version_of
 from publisher.publish.simple import begin, fetch, listing, with_digest
 from publisher.world import Index
 
 UNKNOWN = "the index has a file of this name, without SHA-256, that can't be fetched to compare"
-OPEN_FOR = timedelta(days=14)  # the index closes a release then
 COMPARE_CAP = 512 << 20  # bytes of a conflicting file that we download to compare
 
 
@@ -78,10 +77,12 @@ def compare(http: Http, index: Index, dists: Sequence[Dist], projects: Iterable[
     for dist in dists:
         listed = (pages[dist.project] or {}).get(dist.filename)
         planned.append(decide(dist, listed and with_digest(http, index, listed)))
-    if index.known:
-        planned = list(_within_rules(planned, pages))
     new = tuple(name for name, page in pages.items() if page is None)
-    return Plan(tuple(planned), new, {name: page for name, page in pages.items() if page})
+    listed_now = {name: page for name, page in pages.items() if page}
+    if not index.known:
+        return Plan(tuple(planned), new, listed_now)
+    closing = _closing(dists, pages)
+    return Plan(tuple(_within_rules(planned, pages)), new, listed_now, closing)
 
 
 def decide(dist: Dist, listed: Listed | None) -> Planned:
@@ -91,6 +92,18 @@ def decide(dist: Dist, listed: Listed | None) -> Planned:
     if listed.sha256 is None:
         return Planned(dist, "refused", listed, UNKNOWN)
     return Planned(dist, "identical" if listed.sha256 == dist.sha256 else "conflict", listed)
+
+
+def _closing(
+    dists: Iterable[Dist], pages: Mapping[str, Mapping[str, Listed] | None]
+) -> dict[tuple[str, str], datetime]:
+    """Until when each release takes files, as far as it has some whose age the index tells."""
+    closing = {}
+    for name, version in {(dist.project, dist.version) for dist in dists}:
+        times = release_of(pages[name] or {}, version).values()
+        if first := min((when for when in times if when), default=None):
+            closing[name, version] = first + OPEN_FOR
+    return closing
 
 
 def _within_rules(

@@ -260,6 +260,8 @@ class Preparation(ABC):
 
     def _tell_plan(self, index: Index, made: Plan) -> None:
         target = self.target(index)
+        if index.known:
+            self.record.run.closing[index.name] = made.closing
         if target.attestations == "off":
             what = f"no attestations for {index.name}: {target.why}"
             self.record.note(remark("attestations-off", what))

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -36,6 +37,7 @@ class Proofs:
     modes: frozenset[str]
     _beside: Existing = field(default_factory=dict)
     _opening: Future[core.Verifier] | None = None
+    _kept: tuple[Attested, ...] = ()
     _tried: bool = False
 
     def begin(self, after: Future[None] | None = None) -> None:
@@ -82,26 +84,27 @@ class Proofs:
 
     def _resume(self, who: Identity, lacking: Sequence[Dist]) -> None:
         """Take what an earlier run of the same commit signed and kept, if it verifies now."""
-        if not self.record.journal.keeps:
+        if not lacking or self.record.journal.folder is None:
             return
-        place = partial(self.record.journal.place, self.verifier.root)
-        kept = existing.kept(self.verifier, lacking, who, place)
-        if kept:
-            what = f"an earlier run signed {len(kept)} of the files; its signatures are used"
-            self.record.note(
-                remark("signatures-reused", what, files=[one.dist.filename for one in kept])
-            )
-            self._give_receipts(kept)
-            self._beside = existing.together(self._beside, kept)
+        with suppress(AttestError):  # without a trust root; who can't go on without knows already
+            place = partial(self.record.journal.place, self.verifier.root)
+            self._kept = existing.kept(self.verifier, lacking, who, place)
+        if self._kept:
+            names = [one.dist.filename for one in self._kept]
+            what = f"an earlier run signed {len(names)} of the files; its signatures are used"
+            self.record.note(remark("signatures-reused", what, files=names))
+            self._give_receipts(self._kept)
+            self._beside = existing.together(self._beside, self._kept)
 
     def _give_receipts(self, signed: Sequence[Attested]) -> None:
-        self.record.journal.receipts(signed, self.verifier.root)
+        with self.record.keeping():
+            self.record.journal.receipts(signed, self.verifier.root)
 
     def make(self, who: Identity, todo: Sequence[Dist]) -> tuple[Attested, ...]:
         """Sign, once in a run, whatever lacks a publish attestation; verify it as the index will.
 
         Returns:
-            What was made now.
+            What was made, now or by an earlier run that kept it; not what lay beside the dists.
 
         Raises:
             AttestError: It failed, and an index requires attestations.
@@ -110,7 +113,7 @@ class Proofs:
         if self._tried or self.modes == {"off"} or not lacking:
             self.record.skip("sign", "verify")
             self.record.run.attested = self.record.run.attested or dict(self._beside)
-            return ()
+            return self._kept
         self._tried = True
         made: tuple[Attested, ...] = ()
         try:
@@ -126,14 +129,17 @@ class Proofs:
             bare = {dist.filename for dist in lacking}  # an index wants no SLSA proof alone
             self._beside = {name: them for name, them in self._beside.items() if name not in bare}
         self.record.run.attested = existing.together(self._beside, made)
-        return made
+        return (*self._kept, *made)
 
     def _sign(self, who: Identity, lacking: Sequence[Dist]) -> Sequence[tuple[Dist, str]]:
         with self.record.step("sign", "one certificate for this run, one log entry per file"):
             signer = attest.Renewed(partial(self._certify, who))
             with self.record.reporter.progress("signed", len(lacking)) as tick:
-                keep = partial(self.record.journal.keep, self.verifier.root)
-                return attest.sign(signer, lacking, tick, keep)
+                return attest.sign(signer, lacking, tick, self._keep)
+
+    def _keep(self, dist: Dist, text: str) -> None:
+        with self.record.keeping():
+            self.record.journal.keep(self.verifier.root, dist, text)
 
     def _certify(self, who: Identity) -> Signer:
         now, tokens = time.time(), self.world.tokens
@@ -143,8 +149,7 @@ class Proofs:
     def _announce(self, *, log: str, statement: bytes, certificate_serial: str) -> None:
         """Write down, before it is submitted, by what our log entry can be known."""
         subject = json.loads(statement)["subject"][0]
-        self.record.journal.write(
-            "signing",
+        self.record.journal.announce(
             file=subject["name"],
             sha256=subject["digest"]["sha256"],
             **journal.statement_hashes(statement),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Any, Literal
 from publisher.errors import PublisherError
 from publisher.http import Http
 from publisher.models import Dist, Finding, Mark, Placed, Run, Step
+from publisher.publish import journal
 from publisher.publish.journal import Journal
 from publisher.reporter import Reporter
 from publisher.world import Index
@@ -29,6 +31,7 @@ class Recorder:
     http: Http
     stopped: Callable[[], PublisherError | None] = lambda: None
     journal: Journal = field(default_factory=lambda: Journal(None))
+    _told: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
     def step(self, name: str, doing: str) -> Iterator[None]:
@@ -59,6 +62,20 @@ class Recorder:
         self.run.findings.append(finding)
         self.reporter.finding(finding)
 
+    @contextmanager
+    def keeping(self) -> Iterator[None]:
+        """Around what is kept for a later run: without it the run goes on, and says so once."""
+        try:
+            yield
+        except OSError as error:
+            if self._told.acquire(blocking=False):
+                self.note(journal.missing(self.journal.folder, error))
+
+    def tell(self, event: str, **facts: object) -> None:
+        """Write a line into the journal, if that can be done."""
+        with self.keeping():
+            self.journal.write(event, **facts)
+
     def begin(self, index: str, dist: Dist, *, there: bool) -> None:
         """Record what the plan says of a file on an index."""
         placed = self.run.placed.setdefault(index, {})
@@ -73,7 +90,8 @@ class Recorder:
             if status:
                 event = "uploading" if error == ON_ITS_WAY else status
                 about = {"index": index.upload_url, "file": dist.filename, "sha256": dist.sha256}
-                self.journal.write(event, **about, **({"error": error} if error else {}))
+                said = {"error": error} if event == "failed" else {}
+                self.tell(event, **about, **said)
             placed[dist.filename] = replace(placed[dist.filename], **changes)
 
         return mark

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import UTC
 
-from publisher.models import Attested, Dist, Placed, Run
+from publisher.models import OPEN_FOR, Attested, Dist, Placed, Run
 from publisher.report import doctor
 from publisher.report.text import flat, several, size, table
 
@@ -14,6 +15,8 @@ Line = tuple[str, str]
 
 LOG_SEARCH = "https://search.sigstore.dev/?logIndex="
 NOT_TRIED = Placed("not-tried")
+THERE = ("uploaded", "already-there")
+SHOWN = 3  # names of files in a sentence
 ARRIVALS = {
     "verified": ", verified",
     "not-visible-yet": ", not visible yet",
@@ -145,10 +148,10 @@ def next_steps(run: Run) -> Iterator[str]:
     late = sum(place.arrival == "not-visible-yet" for place in places)
     if run.exit_code == 8:
         yield "Find out why the index shows something else before anybody installs it."
-    elif (
-        not run.rehearsal and any(place.status == "uploaded" for place in places) and run.exit_code
-    ):
-        yield AGAIN
+    elif run.exit_code and any(place.status in THERE for place in places):
+        yield from _lacking(run)
+        if not run.rehearsal:
+            yield AGAIN
     elif run.rehearsal and not run.exit_code and run.identity and run.targets:
         where = " and ".join(target.name for target in run.targets)
         if run.invented:
@@ -162,6 +165,26 @@ def next_steps(run: Run) -> Iterator[str]:
             f"{several(late, 'file')} can't be seen on the index yet, which may take minutes. "
             "Running the same command again verifies them."
         )
+
+
+def _lacking(run: Run) -> Iterator[str]:
+    """What releases that are there in part lack, and until when it can be added."""
+    for index, places in run.placed.items():
+        for release in releases(run):
+            names = [d.filename for d in run.dists if (d.project, d.version) == release]
+            lacks = [name for name in names if places.get(name, NOT_TRIED).status not in THERE]
+            if lacks and len(lacks) < len(names):
+                more = f" and {len(lacks) - SHOWN} more" if len(lacks) > SHOWN else ""
+                what = f"{', '.join(map(flat, lacks[:SHOWN]))}{more}"
+                yield f"{index} lacks {what} of {' '.join(release)}{_until(run, index, release)}."
+
+
+def _until(run: Run, index: str, release: tuple[str, str]) -> str:
+    closing = run.closing.get(index)
+    if closing is None:  # nobody knows of such a rule there
+        return ""
+    until = closing.get(release, run.started + OPEN_FOR).astimezone(UTC)
+    return f", and takes files for it until {until:%Y-%m-%d %H:%M} UTC"
 
 
 def _places(run: Run) -> list[Placed]:
@@ -183,7 +206,7 @@ def _left_behind(run: Run) -> str:
     found = [
         f"{index} has {count} of {several(len(run.dists), 'file')}"
         for index, places in run.placed.items()
-        if (count := sum(p.status in ("uploaded", "already-there") for p in places.values()))
+        if (count := sum(p.status in THERE for p in places.values()))
     ]
     if any(place.error and "may be there" in place.error for place in _places(run)):
         found.append("a file was on its way when the run stopped, and may be there")
