@@ -170,7 +170,7 @@ def read(path: Path, note: Note, measured: Measured | None = None) -> Dist:
         note(
             remark(
                 "larger-than-default-limit",
-                f"it is larger than {_LIMIT >> 20} MiB, PyPI's limit unless a project asks for more",
+                f"it is larger than {_LIMIT >> 20} MiB, PyPI's limit unless one asks for more",
                 hint="Ask for a higher limit on the project's page before you publish.",
                 file=path.name,
             )
