@@ -99,7 +99,7 @@ class Upload:
                 why = "lost the connection"
             else:
                 expired = answer.status == FORBIDDEN and EXPIRED in said(answer)
-                if expired and self.access.refused(account):
+                if expired and tries <= TRIES and self.access.refused(account):
                     continue
                 if answer.status not in PASSING:
                     return self._judge(dist, answer)
