@@ -325,6 +325,32 @@ def test_answers_are_capped(web: Web, http: Http, monkeypatch: pytest.MonkeyPatc
             http.get(f"{web.url}/{path}")
 
 
+def test_answers_to_a_library_are_capped_too(
+    web: Web, http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "ANSWER_CAP", 1000)
+    web.on("/fits", Say(200, b"x" * 1000))
+    web.on("/big", Say(200, b"x" * 1001))
+    web.on("/bomb", Say(200, gzip.compress(b"x" * 1001), {"Content-Encoding": "gzip"}))
+    session = http.session(web.url)
+    assert session.get(f"{web.url}/fits").content == b"x" * 1000
+    for path in ("big", "bomb"):
+        with pytest.raises(requests.RequestException) as raised:
+            session.get(f"{web.url}/{path}")
+        assert explain(raised.value) == "the answer is larger than 1000 bytes"
+
+
+def test_a_library_does_not_wait_for_ever(
+    sandbox: Sandbox, http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "PATIENCE", 0.2)
+    fault = {"service": "rekor", "method": "GET", "kind": "drip", "status": 200}
+    sandbox.post("faults", [fault])
+    with pytest.raises(requests.RequestException) as raised:
+        http.session(sandbox.info["rekor"]).get(f"{sandbox.info['rekor']}/api/v1/log")
+    assert explain(raised.value) == "the answer is slower than 100000 bytes per second"
+
+
 def test_download(web: Web, http: Http, tmp_path: Path) -> None:
     data = bytes(range(256)) * 20_000
     web.on("/file", busy(), Say(200, data))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import html
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
@@ -25,22 +24,20 @@ from publisher.addresses import carries_secrets, is_loopback, is_public
 from publisher.ahead import ahead
 from publisher.models import Account, Secret
 from publisher.transport import (
-    BLOCK,
+    ANSWER_CAP,
     LOST,
     TRIES,
     Adapter,
     Login,
     Patience,
     Session,
+    Unbearable,
+    blocks,
     explain,
     is_distrust,
     login_of,
     no_login,
 )
-
-PATIENCE = 120.0  # seconds for an answer, and more for a long one
-SLOWEST = 100_000  # bytes per second
-ANSWER_CAP = 64 << 20  # the largest project listings are some ten MB
 
 
 class NetworkError(Exception):
@@ -275,14 +272,9 @@ class Http:
 
 def _blocks(response: requests.Response, url: str, cap: int) -> Iterator[bytes]:
     """The body in blocks; more than ``cap`` bytes, too slow or broken off is an error."""
-    read, until = 0, time.monotonic() + PATIENCE
     try:
-        while block := response.raw.read1(BLOCK, decode_content=True):
-            read += len(block)
-            if time.monotonic() > until + read / SLOWEST:
-                raise NetworkError(url, f"the answer is slower than {SLOWEST} bytes per second")
-            if read > cap:
-                raise NetworkError(url, f"the answer is larger than {cap} bytes")
-            yield block
+        yield from blocks(response, cap)
+    except Unbearable as error:
+        raise NetworkError(url, str(error)) from error
     except LOST as error:
         raise NetworkError(url, explain(error), passing=True) from error
