@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from errno import ENOSPC
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from publisher.ahead import ahead
 from publisher.errors import IndexUnreachable, Interrupted, MintRefused, UploadTokenEnds
 from publisher.http import Http
 from publisher.models import Run
@@ -186,8 +188,7 @@ def test_told_to_stop_while_a_token_is_on_its_way(
     take = Lease.take
 
     def interrupted(self: Lease) -> None:
-        begun = threading.Thread(target=take, args=(self,))
-        begun.start()
+        ahead(partial(take, self))
         threading.Event().wait(0.1)
         raise Interrupted("now")
 
@@ -262,10 +263,9 @@ def test_a_renewal_that_is_under_way_at_the_end(
 ) -> None:
     sandbox.post("settings", {"latency_ms": {"pypi": 300}})
     with leasing() as lease:
-        worker = threading.Thread(target=lease.refused, args=(lease.account(),))
-        worker.start()
+        worker = ahead(partial(lease.refused, lease.account()))
         threading.Event().wait(0.1)
-    worker.join()
+    assert not worker.result(30)
     sandbox.post("settings", {"latency_ms": 0})
     assert sorted(path for path, _ in calls()) == [BURN, BURN, MINT, MINT]
 
@@ -280,7 +280,7 @@ def test_a_mint_that_ends_when_nobody_waits_any_more(
     take = Lease.take
 
     def interrupted(self: Lease) -> None:
-        threading.Thread(target=take, args=(self,)).start()
+        ahead(partial(take, self))
         threading.Event().wait(0.1)
         raise Interrupted("now")
 
