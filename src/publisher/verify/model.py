@@ -1,0 +1,121 @@
+"""What the consumer half talks about: who published a file, what is remembered, what is found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+Severity = Literal["critical", "error", "warning", "note"]
+Status = Literal["verified", "failed", "incomplete", "unattested", "cannot-attest-here"]
+
+
+@dataclass(frozen=True)
+class Publisher:
+    """Who published a file, read from its certificate, which is signed; the index only says so.
+
+    Names and numeric IDs apart, so that a rename can be told from a project that was deleted and
+    made anew. ``ref`` is a class: ``tag``, ``branch:NAME``, ``pull`` or ``-``. What a certificate
+    does not say is empty.
+    """
+
+    kind: str  # github, gitlab, google, circleci, email, ...
+    issuer: str
+    repository: str = ""
+    repository_id: str = ""
+    owner: str = ""
+    owner_id: str = ""
+    workflow: str = ""
+    ref: str = ""
+    trigger: str = ""
+    runner: str = ""
+    environment: str = ""
+    email: str = ""
+    signer: str = ""
+    """The reusable workflow that signed, where that is another one."""
+    visibility: str = ""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One file as it is now: its digest, and who verifiably published it, or why nobody knows.
+
+    ``publishers`` has one entry for each verified publish attestation, normally one.
+    ``log_index`` and ``logged`` are of the first. ``slsa`` says whether a SLSA provenance
+    attestation was verified, too.
+    """
+
+    project: str
+    version: str
+    filename: str
+    sha256: str
+    status: Status
+    why: str = ""
+    publishers: tuple[Publisher, ...] = ()
+    slsa: bool = False
+    statement_sha256: str = ""
+    log_index: int | None = None
+    logged: datetime | None = None
+    uploaded: datetime | None = None
+    yanked: bool = False
+    urls: Mapping[str, str] = field(default_factory=dict)
+    """The file's own project URLs by label (core metadata)."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """All observed files of one version of a project; ``uploaded`` is when its first file was."""
+
+    project: str
+    version: str
+    files: tuple[Observed, ...]
+    uploaded: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """One remembered identity of a project.
+
+    ``since`` and ``last`` are the first and last release it was seen with (version, upload time).
+    A ``pending`` one is not trusted yet: nobody accepted it, and no later release over at least
+    14 days confirmed it.
+    """
+
+    publisher: Publisher
+    since: tuple[str, datetime | None]
+    last: tuple[str, datetime | None]
+    pending: bool = False
+    accepted: str = ""
+    """Who accepted it, when and why, if somebody had to."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What identities.lock remembers of one project.
+
+    No identity and ``none`` set: its releases had no attestations since that version.
+    """
+
+    project: str
+    identities: tuple[Pinned, ...] = ()
+    none: str = ""
+    releases: Mapping[str, str] = field(default_factory=dict)
+    """By version, a hash over its files, their identities and statements."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One finding of the drift rules (D01...) or of the origin rules (U01...).
+
+    ``word`` is the index's own word for it (``changed-provenance``), where it has one.
+    """
+
+    rule: str
+    severity: Severity
+    project: str
+    version: str
+    message: str
+    word: str = ""
+    facts: Mapping[str, object] = field(default_factory=dict)
+    file: str = ""
