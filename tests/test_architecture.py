@@ -86,7 +86,8 @@ MAY = {
     "surroundings": f"{TOOLS} options providers providers.* rehearsal publish.identity",
     "consumer": f"{TOOLS} reading signals surroundings report.* verify.*",
     "cli": f"publisher {TOOLS} consumer incumbent options reading settings signals surroundings "
-    f"usage providers providers.base report.* rehearsal publish.journal publish.recorder {COMPOSERS}",
+    f"usage providers providers.base report.* rehearsal publish.journal publish.recorder "
+    f"{COMPOSERS}",
     "__main__": "cli",
 }
 # The one home of each library. What is only imported for type checkers doesn't count.
