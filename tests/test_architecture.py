@@ -98,14 +98,15 @@ HOMES = {
     "pypi_attestations": "publish.attest verify.core verify.statement",
     "requests": "http transport",
     "rich": "report.terminal",
-    "sigstore": "publish.attest verify.core",
+    "sigstore": "publish.attest verify.core verify.roots",
     "twine": "publish.metadata world",
     # what twine and sigstore bring, and what the index judges with
     **dict.fromkeys(("email_validator", "rfc3986"), "publish.metadata"),
     # form: its multipart encoder writes the plain fields; identity: id lets its errors through
     "urllib3": "http transport publish.form publish.identity",
     # what sigstore brings, where certificates and policies are looked into
-    **dict.fromkeys(("cryptography", "pyasn1", "pydantic", "tuf"), "verify.core"),
+    **dict.fromkeys(("cryptography", "pyasn1", "pydantic"), "verify.core"),
+    "tuf": "verify.roots",
 }
 LAZY = set(HOMES) - {"packaging", "requests", "rich", "urllib3"}
 # Names with power over the process, and who may use them.

@@ -12,10 +12,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from publisher.errors import TrustRootUnavailable
 from publisher.models import Certificate, Proof
-from publisher.transport import LOST
-from publisher.verify import statement
+from publisher.verify import roots, statement
 from publisher.verify.statement import Unproven as Unproven
 
 if TYPE_CHECKING:
@@ -57,39 +55,10 @@ class UnknownPublisher(Unproven):
 def trust(config: str | None) -> ClientTrustConfig:
     """Sigstore's trust: the given ClientTrustConfig (JSON), else the public instance by TUF.
 
-    TUF verifies everything from the root that sigstore embeds, at every load. PEP 740 objects
-    have no place for the timestamps that Rekor v2 needs, so version 1 is asked for.
-
     Raises:
         TrustRootUnavailable: It can't be fetched, or does not verify.
     """
-    from sigstore.errors import Error
-    from sigstore.models import ClientTrustConfig
-    from tuf.api.exceptions import DownloadError, RepositoryError
-
-    try:
-        if config is not None:
-            loaded = ClientTrustConfig.from_json(config)
-        else:
-            loaded = ClientTrustConfig.production()
-        loaded.force_tlog_version = 1
-        loaded.trusted_root  # noqa: B018 - parses it
-        loaded.signing_config  # noqa: B018 - as above
-    except (
-        Error,
-        DownloadError,
-        RepositoryError,
-        *LOST,
-        ValueError,
-    ) as error:
-        raise TrustRootUnavailable(
-            "Sigstore's trust root could not be obtained and verified",
-            facts={"reason": f"{type(error).__name__}: {error}"},
-            hint="Run again; if it stays, does the network let Sigstore's TUF repository through?"
-            if config is None
-            else "Is the file of --trust-config a ClientTrustConfig of Sigstore, as JSON?",
-        ) from error
-    return loaded
+    return roots.load(config).config
 
 
 class Verifier:
