@@ -90,7 +90,7 @@ MAY = {
 HOMES = {
     "build": "",  # nobody: it runs as a child process, without our environment
     "id": "publish.identity",
-    "packaging": "publish.* verify.core",
+    "packaging": "publish.* verify.*",
     "pypi_attestations": "publish.attest verify.core",
     "requests": "http transport",
     "rich": "report.terminal",
