@@ -53,7 +53,7 @@ def run(command: str, options: Reading, env: Mapping[str, str], console: Console
 def _finish(
     options: Reading, examined: Examination, console: Console, errors: list[PublisherError]
 ) -> int:
-    verdicts.tell(console, examined)
+    verdicts.tell(console, examined, verbose=options.verbosity > 0)
     for error in errors:
         console.show_error(error)
     if options.report:

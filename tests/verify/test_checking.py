@@ -219,6 +219,44 @@ def test_an_index_without_attestations_is_a_status_of_its_own(
     assert (report["exit_code"], statuses(report)) == (12, {"cannot-attest-here"})
 
 
+@pytest.mark.parametrize(
+    ("label", "source", "status"),
+    [
+        ("Source Code", "https://codeberg.org/octo/widget", "cannot-attest-here"),
+        ("Source", "https://github.com/octo-org/widget", "unattested"),
+        ("Homepage", "https://widget.example", "unattested"),
+    ],
+)
+def test_a_project_on_another_forge_is_not_blamed(
+    label: str, source: str, status: str, reader: Reader, project_name: str
+) -> None:
+    reader.publish(project_name, "1.0", attested=False, links={label: source})
+    report = reader.json("verify", project_name)
+    assert statuses(report) == {status}
+    assert "D00" in {one["rule"] for one in report["results"][0]["findings"]}
+
+
+def test_as_much_as_is_asked_for(reader: Reader, widget: Path, project_name: str) -> None:
+    plain, quiet, verbose = (
+        reader.run("verify", project_name, *flag)[1] for flag in ([], ["-q"], ["-v"])
+    )
+    assert f"verified  {project_name} 1.0  1/1    github octo-org/widget release.yml" in plain
+    assert quiet == "1 of 1 file verified, nothing else to say.\n"
+    assert f"{widget.name}: verified, log entry " in verbose
+    assert widget.name not in plain
+
+
+def test_two_versions_in_one_lock(reader: Reader, widget: Path, project_name: str) -> None:
+    reader.publish(project_name, "2.0")
+    lock = reader.requirements(f"{project_name}==1.0", f"{project_name}==2.0")
+    assert reader.run("pin", lock)[0] == 0
+    assert f"{project_name} rel 1.0 1/1" in reader.remembered()
+    assert f"{project_name} rel 2.0 1/1" in reader.remembered()
+    assert reader.run("verify", "--locked", lock)[0] == 0
+    assert reader.run("pin", reader.requirements(f"{project_name}==2.0"))[0] == 0
+    assert f"{project_name} rel 1.0" not in reader.remembered()
+
+
 # What is asked, and what is kept
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -55,21 +56,33 @@ def show(text: str) -> None:
         plain.show(text, sys.stdout)
 
 
-def tell(console: Console, examined: Examination) -> None:
-    """Show people what was found, as loudly as the console is."""
-    console.lines(lines(examined), loud=False)
-    shown = [change for verdict in examined.verdicts for change in verdict.changes]
-    for change in shown:
-        console.lines(change_lines(change), loud=change.severity != "note")
+def tell(console: Console, examined: Examination, *, verbose: bool) -> None:
+    """Show people what was found; notes one by one only if they want all of it."""
+    console.lines(lines(examined, verbose=verbose), loud=False)
+    changes = [change for verdict in examined.verdicts for change in verdict.changes]
+    for change in changes:
+        if verbose or change.severity != "note":
+            console.lines(change_lines(change), loud=True)
+    notes = Counter(change.rule for change in changes if change.severity == "note")
+    if notes and not verbose:
+        what = ", ".join(f"{rule} {count}x" for rule, count in sorted(notes.items()))
+        console.lines([(f"notes: {what} (--verbose shows them)", "dim")], loud=False)
 
 
-def lines(examined: Examination) -> Iterator[Line]:
+def lines(examined: Examination, *, verbose: bool = False) -> Iterator[Line]:
     """A line for each release: how it stands, who published it, and what else is to be said."""
     if not examined.verdicts:
         return
     rows = [["status", "release", "files", "published by", ""]]
     rows += [_row(verdict) for verdict in examined.verdicts]
     yield from table(rows)
+    for file in (file for verdict in examined.verdicts for file in verdict.files if verbose):
+        log = f", log entry {file.log_index} of {_time(file.logged)}" if file.logged else ""
+        yield f"  {flat(file.filename)}: {file.status}{log} {flat(file.why)}".rstrip(), "dim"
+    root = examined.trust
+    if root and root.date and (verbose or root.stale):
+        ended = "HAS ENDED" if root.stale else "is good until"
+        yield f"  trust root {root.sha256[:12]} {ended} {_time(root.date)}", "dim"
     for verdict in examined.verdicts:
         if verdict.files and verdict.remark:
             yield f"  {flat(verdict.project)}: {flat(verdict.remark)}", ""

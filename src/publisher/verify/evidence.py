@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.parser import BytesHeaderParser
 from typing import Any
+from urllib.parse import urlsplit
 
 from publisher.models import Proof
 from publisher.verify.core import UnknownPublisher, Unproven, Verifier
@@ -22,6 +24,10 @@ from publisher.verify.whom import publisher
 INTEGRITY_JSON = "application/vnd.pypi.integrity.v1+json"
 PUBLISH, SLSA = "/publish/v1", "/provenance/v1"
 PARALLEL = 16
+FORGES = {"github.com", "gitlab.com"}
+"""Where projects live whose jobs can attest."""
+SOURCES = {"source", "sourcecode", "code", "repository", "repo"}
+"""Labels of links to a project's source; a home page may be anywhere."""
 
 
 class Evidence:
@@ -52,7 +58,7 @@ class Evidence:
         if sample:
             proven = [file for file in files if file.provenance]
             files = tuple(file for file in files if not file.provenance or file in proven[:1])
-        observed = tuple(self._pool.map(lambda file: self.file(page, file), files))
+        observed = _at_home(tuple(self._pool.map(lambda file: self.file(page, file), files)))
         times = [file.uploaded for file in observed if file.uploaded]
         return Release(page.project, version, observed, min(times, default=None), page.status)
 
@@ -113,6 +119,27 @@ class Evidence:
             return project_urls(self.shelf.named(link, "*/*", file.metadata))
         except NotHere:
             return {}
+
+
+def _at_home(files: tuple[Observed, ...]) -> tuple[Observed, ...]:
+    """The files of a release; one whose source is where no job could attest is not blamed."""
+    links = [link for file in files for label, link in file.urls.items() if _is_source(label)]
+    homes = {host for link in links if (host := _host(link))}
+    if not homes or homes & FORGES or any(file.status != "unattested" for file in files):
+        return files
+    why = f"its source is at {', '.join(sorted(homes))}, whose jobs the index does not know"
+    return tuple(replace(file, status="cannot-attest-here", why=why) for file in files)
+
+
+def _is_source(label: str) -> bool:
+    return re.sub("[^a-z]", "", label.lower()) in SOURCES
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def shown(seen: Observed, proofs: tuple[Proof, ...], statement: str) -> Observed:

@@ -39,9 +39,19 @@ class Pinning:
         self.memories.update(self.check.memories)
 
     def all(self, targets: Sequence[Target]) -> list[Verdict]:
-        """Look at each, learn from it, and say what was learnt."""
+        """Look at each, learn from it, and say what was learnt.
+
+        Of a project in a lock, only what that lock installs stays remembered by its files.
+        """
+        projects: dict[str, list[Target]] = {}
+        for target in targets:
+            projects.setdefault(target.project, []).append(target)
         with ThreadPoolExecutor(PARALLEL) as pool:
-            return list(pool.map(self._one, targets))
+            return [one for some in pool.map(self._project, projects.values()) for one in some]
+
+    def _project(self, targets: Sequence[Target]) -> list[Verdict]:
+        keep = {target.version for target in targets} if targets[0].place else None
+        return [self._one(target, keep) for target in targets]
 
     def accept(self, target: Target, who: str, reason: str) -> Verdict:
         """Trust whoever published this release from now on.
@@ -61,7 +71,7 @@ class Pinning:
         remark = f"accepted by {who}"
         return Verdict(target.project, target.version, release.files, (), None, True, remark)
 
-    def _one(self, target: Target) -> Verdict:
+    def _one(self, target: Target, keep: set[str] | None) -> Verdict:
         if target.elsewhere or self.check.is_private(target.project):
             return self.check.one(target)
         try:
@@ -78,7 +88,7 @@ class Pinning:
         memory = self.memories.get(target.project)
         releases = self._history(page, release) if memory is None else [release]
         told = "" if memory else remember.first_use(releases, self.now)
-        self.memories[target.project] = remember.remember(memory, releases)
+        self.memories[target.project] = remember.remember(memory, releases, keep)
         return replace(found, pinned=True, remark=told)
 
     def _first(self, page: Page, target: Target, release: Release) -> Memory:
