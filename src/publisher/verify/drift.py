@@ -182,7 +182,7 @@ def _locked(release: Release, locked: Locked | None) -> Iterator[Change]:
                 before=sha256,
                 now=shown[filename],
             )
-    hashes = {sha256 for filename, sha256 in locked.files if not filename} if locked else set()
+    hashes = {sha256 for file, sha256 in locked.files if sha256 and not file} if locked else set()
     if hashes and shown and not hashes & set(shown.values()):
         happened = "no file that the index shows has a SHA-256 that the lock file names"
         yield change("D20", "critical", release, happened, before=sorted(hashes))
