@@ -81,7 +81,7 @@ def _presence(memory: Memory, release: Release, locked: Locked | None) -> Iterat
             "error",
             release,
             "this release was not published the way those before it were: it has no attestation",
-            before=f"{name(last.publisher)}, {last.seen} releases since {last.since[0]}",
+            before=f"{name(last.publisher)}, {recall.counted(last)}",
             now=f"{', '.join(names)}: no attestation",
             files=names,
         )
@@ -137,7 +137,7 @@ def _identities(memory: Memory, release: Release) -> Iterator[Change]:
         files = _files_of(release, publisher)
         pin, differences = recall.nearest(pins, publisher)
         for rule, severity, happened, old, now in differences:
-            since = f"{old}, {pin.seen} releases since {pin.since[0]}" if pin else old
+            since = f"{old}, {recall.counted(pin)}" if pin else old
             yield change(rule, severity, release, happened, before=since, now=now, files=files)
         if publisher.runner == SSH_RERUN and "D14" not in {found.rule for found in differences}:
             happened = "it was published by a job that was run again with SSH"
