@@ -81,7 +81,7 @@ def _presence(memory: Memory, release: Release, locked: Locked | None) -> Iterat
             "error",
             release,
             "this release was not published the way those before it were: it has no attestation",
-            before=f"{name(last.publisher)}, {last.seen} releases since {last.since[0]}",
+            before=f"{name(last.publisher)}, {recall.counted(last)}",
             now=f"{', '.join(names)}: no attestation",
             files=names,
         )
@@ -137,7 +137,7 @@ def _identities(memory: Memory, release: Release) -> Iterator[Change]:
         files = _files_of(release, publisher)
         pin, differences = recall.nearest(pins, publisher)
         for rule, severity, happened, old, now in differences:
-            since = f"{old}, {pin.seen} releases since {pin.since[0]}" if pin else old
+            since = f"{old}, {recall.counted(pin)}" if pin else old
             yield change(rule, severity, release, happened, before=since, now=now, files=files)
         if publisher.runner == SSH_RERUN and "D14" not in {found.rule for found in differences}:
             happened = "it was published by a job that was run again with SSH"
@@ -182,7 +182,7 @@ def _locked(release: Release, locked: Locked | None) -> Iterator[Change]:
                 before=sha256,
                 now=shown[filename],
             )
-    hashes = {sha256 for filename, sha256 in locked.files if not filename} if locked else set()
+    hashes = {sha256 for file, sha256 in locked.files if sha256 and not file} if locked else set()
     if hashes and shown and not hashes & set(shown.values()):
         happened = "no file that the index shows has a SHA-256 that the lock file names"
         yield change("D20", "critical", release, happened, before=sorted(hashes))

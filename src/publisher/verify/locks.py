@@ -170,7 +170,9 @@ def _uv(text: str) -> Entries:
     for package, line in _packages(text, "package"):
         project, source = _project(package["name"], line), package["source"]
         if "registry" not in source or "version" not in package:
-            yield Elsewhere(project, line, next(iter(source), "no version"))
+            yield Elsewhere(
+                project, line, next((key for key in source if key != "registry"), "no version")
+            )
             continue
         dists = [package["sdist"]] if "sdist" in package else []
         files = tuple(

@@ -87,6 +87,11 @@ def nearest(
     return best
 
 
+def counted(pin: Pinned) -> str:
+    """How long an identity is known: ``37 releases since 8.2.10``."""
+    return f"{pin.seen} release{'s' * (pin.seen != 1)} since {pin.since[0]}"
+
+
 def digest(memory: Memory, files: Iterable[Observed]) -> str:
     """A hash over names, digests, identities and statements, as in ``Seen``."""
     lines = []
