@@ -61,13 +61,15 @@ MAY = {
     "publisher addresses ahead basics commands outlook git incumbent publish report verify": "",
     "models": "basics outlook",
     "rows": "basics",
+    "signals": "publisher errors",
     "errors errors.*": "models errors.*",
     "remarks reporter transport world": "basics models",
     # publisher: the version, for the User-Agent
     "http": "publisher addresses ahead models transport",
-    "options": "basics commands rows",
-    "usage": "commands errors options rows",
-    "settings": "basics commands errors incumbent options rows usage",
+    "options reading": "basics commands rows",
+    "tables": "commands options reading rows",
+    "usage": "commands errors rows tables",
+    "settings": "basics commands errors incumbent options reading rows tables usage",
     "providers.verdicts": LEAVES,
     "providers.base": f"{LEAVES} git providers.verdicts",
     "providers providers.*": f"{LEAVES} addresses git http providers.*",
@@ -77,23 +79,25 @@ MAY = {
     "publish.person": f"{TOOLS} publish.identity verify.core",
     "publish.*": f"{TOOLS} {HELPERS} providers.base verify.core",
     "verify.*": f"{TOOLS} verify.*",
-    "report.*": f"{LEAVES} files report.*",
+    "report.*": f"publisher {LEAVES} files verify.model report.*",
     "rehearsal": "rehearsal.client",
     "rehearsal.*": f"{LEAVES} world rehearsal.*",  # nothing of what it is there to check
-    "files signals": "errors",
+    "files": "errors",
     # identity: the real World's door to ID tokens is made where the World is
     "surroundings": f"{TOOLS} options providers providers.* rehearsal publish.identity "
     "publish.person",
-    "cli": f"publisher {TOOLS} incumbent options settings signals surroundings usage providers "
-    f"providers.base report.* rehearsal publish.journal publish.recorder {COMPOSERS}",
+    "consumer": f"{TOOLS} reading signals surroundings report.* verify.*",
+    "cli": f"publisher {TOOLS} consumer incumbent options reading settings signals surroundings "
+    f"usage providers providers.base report.* rehearsal publish.journal publish.recorder "
+    f"{COMPOSERS}",
     "__main__": "cli",
 }
 # The one home of each library. What is only imported for type checkers doesn't count.
 HOMES = {
     "build": "",  # nobody: it runs as a child process, without our environment
     "id": "publish.identity",
-    "packaging": "publish.* verify.core",
-    "pypi_attestations": "publish.attest verify.core",
+    "packaging": "publish.* verify.*",
+    "pypi_attestations": "publish.attest verify.core verify.statement",
     "requests": "http transport",
     "rich": "report.terminal",
     "sigstore": "publish.attest publish.person verify.core verify.roots",

@@ -6,6 +6,7 @@ Nothing but ``http.server``; each service has its own port on 127.0.0.1, keeps c
 
 from __future__ import annotations
 
+import hashlib
 import re
 import select
 import socket
@@ -16,6 +17,7 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from http.client import HTTPMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
@@ -183,7 +185,7 @@ class _Handler(BaseHTTPRequestHandler):
         generation = service.traffic.generation
         fault = service.traffic.fault(service.name, request.method, path)
         if fault is None:
-            return service.answer(request)
+            return _conditional(request, service.answer(request))
         if fault.after:
             service.answer(request)
         return self._break(fault, body, generation)
@@ -236,6 +238,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_args: Any) -> None:
         """The request log is ``Traffic``'s, without secrets."""
+
+
+def _conditional(request: Request, reply: Reply) -> Reply:
+    """Name what is answered by its digest, and don't send it to whoever has it (RFC 9110)."""
+    if request.method != "GET" or reply.status != 200 or not isinstance(reply.body, bytes):
+        return reply
+    tag = f'"{hashlib.sha256(reply.body).hexdigest()[:32]}"'
+    if request.headers.get("If-None-Match") == tag:
+        return replace(reply, status=304, body=b"", headers=(("ETag", tag),))
+    return replace(reply, headers=(*reply.headers, ("ETag", tag)))
 
 
 def _resets(connection: socket.socket) -> bool:
