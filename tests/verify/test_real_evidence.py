@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from publisher.verify.core import Unproven, Verifier
+from publisher.verify.drift import compare
+from publisher.verify.model import Observed, Release
+from publisher.verify.remember import remember
 from publisher.verify.whom import publisher
 from support.mutations import MUTATIONS, OF_GITHUB, Case, mutated
 from support.trust import production_config
@@ -107,3 +112,51 @@ def test_who_published(production: Verifier) -> None:
     (proof,) = production.provenance(old.body, old.filename, old.sha256)
     who = publisher(proof.certificate)
     assert (who.kind, who.email, who.repository) == ("google", SERVICE_ACCOUNT, "")
+
+
+def observed(verifier: Verifier, file: str, project: str, version: str) -> Release:
+    """The release of one file, as it is seen now."""
+    case = case_of(file)
+    (proof,) = verifier.provenance(case.body, file, case.sha256)
+    logged = datetime.fromtimestamp(proof.integrated_time, UTC)
+    seen = Observed(
+        project,
+        version,
+        file,
+        case.sha256,
+        "verified",
+        publishers=(publisher(proof.certificate),),
+        log_index=proof.log_index,
+        logged=logged,
+        uploaded=logged,
+    )
+    return Release(project, version, (seen,), logged)
+
+
+def test_a_real_change_of_identity_is_told(production: Verifier) -> None:
+    """From a service account of Google's to a workflow on GitHub."""
+    before = observed(production, "sampleproject-3.0.0.tar.gz", "sampleproject", "3.0.0")
+    after = observed(production, SAMPLE, "sampleproject", "4.0.0")
+    memory = remember(None, [before])
+    assert compare(memory, before) == ()
+    (change,) = compare(memory, after)
+    assert (change.rule, change.severity, change.word) == ("D04", "error", "changed-provenance")
+    assert SERVICE_ACCOUNT in change.message
+    assert "pypa/sampleproject" in change.message
+
+
+def test_the_same_identity_stays_silent(production: Verifier) -> None:
+    wheel = "abi3info-2024.10.3-py3-none-any.whl"
+    before = observed(production, wheel, "abi3info", "2024.10.3")
+    after = observed(production, ABI3INFO, "abi3info", "2024.10.8")
+    assert compare(remember(None, [before]), after) == ()
+
+
+def test_spelling_of_a_name_is_no_change(production: Verifier) -> None:
+    """Pitfall 10: forges don't tell capitals apart."""
+    before = observed(production, ABI3INFO, "abi3info", "2024.10.8")
+    (file,) = before.files
+    (who,) = file.publishers
+    louder = replace(who, repository=who.repository.upper(), owner=who.owner.upper())
+    after = replace(before, files=(replace(file, publishers=(louder,)),))
+    assert compare(remember(None, [before]), after) == ()

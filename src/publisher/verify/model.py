@@ -61,23 +61,30 @@ class Observed:
     yanked: bool = False
     urls: Mapping[str, str] = field(default_factory=dict)
     """The file's own project URLs by label (core metadata)."""
+    run: str = ""
+    """The run that signed it, as its certificate names it."""
 
 
 @dataclass(frozen=True)
 class Release:
-    """All observed files of one version of a project; ``uploaded`` is when its first file was."""
+    """All observed files of one version of a project; ``uploaded`` is when its first file was.
+
+    ``project_status`` is the index's word on the project (PEP 792), if it says one.
+    """
 
     project: str
     version: str
     files: tuple[Observed, ...]
     uploaded: datetime | None = None
+    project_status: str = ""
 
 
 @dataclass(frozen=True)
 class Pinned:
     """One remembered identity of a project.
 
-    ``since`` and ``last`` are the first and last release it was seen with (version, upload time).
+    ``since`` and ``last`` are the first and last release it was seen with (version, upload time),
+    ``seen`` counts them; ``number`` is its name within the project.
     A ``pending`` one is not trusted yet: nobody accepted it, and no later release over at least
     14 days confirmed it.
     """
@@ -87,21 +94,56 @@ class Pinned:
     last: tuple[str, datetime | None]
     pending: bool = False
     accepted: str = ""
-    """Who accepted it, when and why, if somebody had to."""
+    """The version with which somebody accepted it, if somebody had to; see ``Acceptance``."""
+    number: int = 1
+    seen: int = 1
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is remembered of one release.
+
+    ``attested`` of its ``total`` files were, by ``identities`` (their numbers); ``at`` is when its
+    last file was uploaded. ``digest`` is over files, digests, identities and statements.
+    """
+
+    attested: int
+    total: int
+    identities: tuple[int, ...] = ()
+    at: datetime | None = None
+    digest: str = ""
+    slsa: bool = False
+    yanked: bool = False
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """Somebody looked at a release that is not like those before, and took it."""
+
+    version: str
+    who: str
+    when: datetime
+    reason: str
 
 
 @dataclass(frozen=True)
 class Memory:
     """What identities.lock remembers of one project.
 
-    No identity and ``none`` set: its releases had no attestations since that version.
+    ``none`` is a version: since then, releases without attestations are as remembered. So a
+    project that never attested has ``none`` and no identity, or only pending ones.
     """
 
     project: str
     identities: tuple[Pinned, ...] = ()
     none: str = ""
-    releases: Mapping[str, str] = field(default_factory=dict)
-    """By version, a hash over its files, their identities and statements."""
+    releases: Mapping[str, Seen] = field(default_factory=dict)
+    """By version; only those that somebody installs."""
+    accepted: tuple[Acceptance, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
+    """Where its metadata said the source is; the version with which it was accepted, or nothing."""
+    extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What a later version of the file says: words by the head of their line; ``""``: lines."""
 
 
 @dataclass(frozen=True)
