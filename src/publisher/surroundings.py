@@ -115,7 +115,7 @@ def _check(options: Options) -> None:
         ("--repository-url", options.repository_url),
         ("--check-url", options.check_url),
     ):
-        if url and not _usable(url):
+        if url and not usable(url):
             raise InvalidValue(
                 f"{flag}: a URL must begin with https:// and name a host, without a password",
                 hint="Plain http is fine on this machine only. A password goes into a file: "
@@ -137,7 +137,8 @@ def _check(options: Options) -> None:
         )
 
 
-def _usable(url: str) -> bool:
+def usable(url: str) -> bool:
+    """Whether a URL may be asked: https, or this machine, and no password in it."""
     try:
         parts = urlsplit(url)
         return bool(parts.hostname and "@" not in parts.netloc and carries_secrets(url))
@@ -149,7 +150,7 @@ def _password(options: Options) -> Secret | None:
     if options.password_file is None:
         return options.password
     path = options.password_file
-    text = _text("--password-file", path).strip()
+    text = text_of("--password-file", path).strip()
     if not text or not text.isprintable():
         raise InvalidValue(
             f"--password-file: {path} must hold one line, the password", facts={"path": str(path)}
@@ -157,7 +158,7 @@ def _password(options: Options) -> Secret | None:
     return Secret(text)
 
 
-def _text(flag: str, path: Path) -> str:
+def text_of(flag: str, path: Path) -> str:
     """What is in a file; not even an error's own text says any of it, for it may be a secret."""
     try:
         return path.read_text("utf-8")
@@ -189,7 +190,7 @@ def world(
     """
     # attest and build need no index; the rehearsal's index then stands idle
     wanted = indexes(options) if command in {"publish", "doctor"} else ()
-    trust = _text("--trust-config", options.trust_config) if options.trust_config else None
+    trust = text_of("--trust-config", options.trust_config) if options.trust_config else None
     if rehearsed:
         from publisher import rehearsal
 

@@ -6,16 +6,22 @@ import copy
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 from packaging.utils import parse_wheel_filename
 from pypi_attestations import Attestation
+from sigstore._internal.tuf import DEFAULT_TUF_URL
 from sigstore.dsse import DigestSet, StatementBuilder, Subject
 from sigstore.sign import Signer
+from sigstore.verify import Verifier as SigstoreVerifier
+from sigstore.verify.policy import UnsafeNoOp
 
+from publisher import cli
 from publisher.verify import core
 from publisher.verify.core import Unproven, Verifier
+from publisher.verify.roots import SIGNING_CONFIG, TRUSTED_ROOT, Repository
 from publisher.verify.whom import publisher
 from support.mutations import MUTATIONS, OF_GITHUB, Case, mutated
 from support.play import running
@@ -115,3 +121,96 @@ def test_logged_after_the_certificate_ended(stand: Stand) -> None:
         stand.sandbox.post("settings", {"certificate_seconds": 600, "latency_ms": 0})
     with pytest.raises(Unproven, match="not valid at validation time"):
         stand.check(late)
+
+
+# Through the command line
+
+
+@dataclass
+class Bench:
+    """A folder with a file, what an index shows for it, and a Sigstore."""
+
+    folder: Path
+    stand: Stand
+    env: dict[str, str]
+    given: bool = True
+    """Whether the root is given on the command line, or is to be found."""
+
+    def verify(self, case: Case, content: str) -> int:
+        """Offline, so that nothing but what lies here counts."""
+        file = self.folder / case.filename
+        file.write_text(content)
+        provenance = self.folder / "provenance.json"
+        provenance.write_text(json.dumps(case.body))
+        return cli.run(["verify", str(file), "--provenance", str(provenance), *self.root],
+                       self.env)  # fmt: skip
+
+    @property
+    def root(self) -> list[str]:
+        trust = self.folder / "trust.json"
+        trust.write_text(json.dumps(self.stand.sandbox.info["trust_config"]))
+        return ["--offline", *(["--trust-config", str(trust)] if self.given else [])]
+
+
+@pytest.fixture
+def bench(tmp_path: Path, stand: Stand, clean_env: dict[str, str]) -> Bench:
+    return Bench(tmp_path, stand, clean_env)
+
+
+def test_the_command_says_0_only_to_what_is_as_it_was(bench: Bench, kiwi: Case) -> None:
+    assert bench.verify(kiwi, KIWI) == 0
+
+
+@pytest.mark.parametrize(
+    "mutation", [one for one in (*MUTATIONS, *OF_GITHUB) if one != "digest in capitals"]
+)
+def test_the_command_never_says_0(
+    bench: Bench, kiwi: Case, widget: Case, mutation: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """11: it does not prove what it should. 12: nobody here can judge it. 2: no dist's name."""
+    spoiled = mutated(kiwi, {**MUTATIONS, **OF_GITHUB}[mutation], widget)
+    content = KIWI if spoiled.sha256 == kiwi.sha256 else "other bytes"
+    unusual = {
+        "publisher of an unknown kind": (12, "evidence-incomplete"),
+        "name with a Kelvin sign": (2, "invalid-value"),
+        "name with an invisible sign": (2, "invalid-value"),
+    }
+    code, error = unusual.get(mutation, (11, "evidence-fails"))
+    assert bench.verify(spoiled, content) == code
+    assert f"error {error}" in capsys.readouterr().out
+
+
+def test_the_command_and_a_statement_with_a_kelvin_sign(bench: Bench, kiwi: Case) -> None:
+    signer = bench.stand.sandbox.signer(bench.stand.player)
+    assert bench.verify(sealed(signer, kiwi, KELVIN), KIWI) == 11
+
+
+def test_the_command_and_a_forged_environment(bench: Bench, kiwi: Case) -> None:
+    case = replace(kiwi, body=copy.deepcopy(kiwi.body))
+    case.bundle["publisher"]["environment"] = "production"
+    assert bench.verify(case, KIWI) == 11
+
+
+def test_the_command_and_a_lone_root_in_the_cache(
+    bench: Bench, kiwi: Case, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Pitfall 4: sigstore's own offline mode would take this root for the public one."""
+    for name in ("HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, str(bench.folder / name))
+    metadata, targets = Repository(DEFAULT_TUF_URL).folders()
+    config = bench.stand.sandbox.info["trust_config"]
+    targets.mkdir(parents=True)
+    (targets / TRUSTED_ROOT).write_text(json.dumps(config["trustedRoot"]))
+    (targets / SIGNING_CONFIG).write_text(json.dumps(config["signingConfig"]))
+    believed = SigstoreVerifier.production(offline=True)
+    bundle = Attestation.model_validate(kiwi.attestation).to_bundle()
+    believed.verify_dsse(bundle, UnsafeNoOp())  # so it is
+
+    bench.given = False
+    assert bench.verify(kiwi, KIWI) in {11, 12}  # 12 when the installed sigstore has grown old
+    capsys.readouterr()
+
+    metadata.mkdir(parents=True)
+    (metadata / "timestamp.json").write_text("{}")
+    assert bench.verify(kiwi, KIWI) == 12
+    assert "Somebody may have changed Sigstore's cache" in capsys.readouterr().out

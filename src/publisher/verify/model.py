@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from publisher.models import Finding
 
 Severity = Literal["critical", "error", "warning", "note"]
+SEVERITIES: tuple[Severity, ...] = ("critical", "error", "warning", "note")
+"""The most severe first."""
 Status = Literal["verified", "failed", "incomplete", "unattested", "cannot-attest-here"]
 
 
@@ -57,6 +62,7 @@ class Observed:
     statement_sha256: str = ""
     log_index: int | None = None
     logged: datetime | None = None
+    san: str = ""  # of the first publish attestation's certificate
     uploaded: datetime | None = None
     yanked: bool = False
     urls: Mapping[str, str] = field(default_factory=dict)
@@ -161,3 +167,51 @@ class Change:
     word: str = ""
     facts: Mapping[str, object] = field(default_factory=dict)
     file: str = ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of a lock, for those who read the report beside it."""
+
+    path: str
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is to be said of one release: its files as they are, and what changed.
+
+    ``files`` are those that were asked about, and ``remark`` says what is special about them all.
+    ``pinned`` says whether anything is remembered of the project.
+    """
+
+    project: str
+    version: str
+    files: tuple[Observed, ...] = ()
+    changes: tuple[Change, ...] = ()
+    place: Place | None = None
+    pinned: bool = False
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class TrustRoot:
+    """Which trust root everything was verified by: its digest, and how old it is, if known."""
+
+    sha256: str
+    date: datetime | None = None
+    stale: bool | None = None
+
+
+@dataclass
+class Examination:
+    """What a run of ``verify`` or ``pin`` has found out so far; the report is made from it."""
+
+    command: str
+    fail_on: Severity = "error"
+    exit_code: int = 0
+    trust: TrustRoot | None = None
+    verdicts: list[Verdict] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    """What is to be said of the run as a whole."""
+    requests: int = 0
