@@ -16,6 +16,7 @@ from typing import IO, Any
 import pytest
 import requests
 
+from publisher import cli
 from publisher.verify import core
 from publisher.verify.core import Unproven, Verifier
 from support.archives import make_wheel
@@ -276,6 +277,33 @@ def test_the_whole_way(desk: Desk, project_name: str) -> None:
     del body["attestation_bundles"][0]["publisher"]["issuer"]
     with pytest.raises(Unproven, match="malformed"):
         verifier.provenance(body, desk.wheel.name, digest(report), other)
+
+
+@pytest.mark.parametrize(
+    ("who", "issuer", "code"),
+    [(ME, GITHUB, 0), ("you@person.example", GITHUB, 11), (ME, "https://accounts.google.com", 11)],
+)
+def test_who_gets_it_with_the_file_can_verify_it(
+    desk: Desk, who: str, issuer: str, code: int
+) -> None:
+    desk.run(*ALLOW)
+    wanted = ["--cert-identity", who, "--cert-oidc-issuer", issuer]
+    trust = ["--offline", "--trust-config", str(desk.folder / "sigstore.json")]
+    given = ["verify", str(desk.wheel), "--attestation", str(desk.attestation)]
+    assert cli.run([*given, *trust, *wanted], desk.env) == code
+
+
+def test_an_index_that_names_a_person_is_verified(desk: Desk, project_name: str) -> None:
+    desk.run(*ALLOW)
+    maintained(desk, project_name)
+    desk.sandbox.post("index", {"persons": True})
+    assert upload(desk).status_code == 200
+    trust = ["--trust-config", str(desk.folder / "sigstore.json")]
+    where = ["--index", f"{desk.sandbox.index}/simple/", "--report", str(desk.folder / "v.json")]
+    assert cli.run(["verify", f"{project_name}==1.0", *trust, *where], desk.env) == 0
+    (result,) = json.loads((desk.folder / "v.json").read_text("utf-8"))["results"]
+    assert result["status"] == "verified"
+    assert (result["identity"]["kind"], result["identity"]["email"]) == ("email", ME)
 
 
 @pytest.mark.parametrize(
