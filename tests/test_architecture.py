@@ -76,6 +76,7 @@ MAY = {
     "publish.refusals publish.rejections": "models publish.refusals",
     HELPERS: f"{TOOLS} {HELPERS} verify.core",
     COMPOSERS: f"{TOOLS} options providers.base verify.core publish.*",
+    "publish.person": f"{TOOLS} publish.identity verify.core",
     "publish.*": f"{TOOLS} {HELPERS} providers.base verify.core",
     "verify.*": f"{TOOLS} verify.*",
     "report.*": f"publisher {LEAVES} files verify.model report.*",
@@ -83,7 +84,8 @@ MAY = {
     "rehearsal.*": f"{LEAVES} world rehearsal.*",  # nothing of what it is there to check
     "files": "errors",
     # identity: the real World's door to ID tokens is made where the World is
-    "surroundings": f"{TOOLS} options providers providers.* rehearsal publish.identity",
+    "surroundings": f"{TOOLS} options providers providers.* rehearsal publish.identity "
+    "publish.person",
     "consumer": f"{TOOLS} reading signals surroundings report.* verify.*",
     "cli": f"publisher {TOOLS} consumer incumbent options reading settings signals surroundings "
     f"usage providers providers.base report.* rehearsal publish.journal publish.recorder "
@@ -98,7 +100,7 @@ HOMES = {
     "pypi_attestations": "publish.attest verify.core verify.statement",
     "requests": "http transport",
     "rich": "report.terminal",
-    "sigstore": "publish.attest verify.core verify.roots",
+    "sigstore": "publish.attest publish.person verify.core verify.roots",
     "twine": "publish.metadata world",
     # what twine and sigstore bring, and what the index judges with
     **dict.fromkeys(("email_validator", "rfc3986"), "publish.metadata"),

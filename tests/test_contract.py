@@ -29,7 +29,8 @@ INTERFACE = """
     paths dry-run(!) repository(!) repository-url(!) check-url(!) audience(!) user(!) password(!)
     password-file(!) contract auth(!) providers packages-dir build attestations(!) expect(!) tag
     skip-existing jobs wait report html state provider(!) id-token-file(!) trust-config(!)
-    provider-claims(!) allow(!) keep verbose quiet format version help sandbox(!) port tls
+    provider-claims(!) allow(!) identity(!) keep verbose quiet format version help sandbox(!)
+    port tls
 """
 READING = """
     paths lock locked accept(!) reason(!) pylock private attestation provenance index(!) repo(!)

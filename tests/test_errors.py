@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 from collections.abc import Callable
@@ -359,6 +360,12 @@ def _(stage: Stage) -> list[str]:
     here = {k: str(v).replace("gitlab.com", "gitlab.example.org") for k, v in GITLAB.items()}
     claims = {**GITLAB, "iss": here["iss"], "ci_config_ref_uri": here["ci_config_ref_uri"]}
     return [*stage.play(claims), "--attestations", "required"]
+
+
+@provokes("email-in-public-log")
+def _(stage: Stage) -> list[str]:
+    stage.monkeypatch.setattr("sys.stdin", io.StringIO())
+    return ["attest", "--identity", "email", str(stage.dists())]
 
 
 @provokes("private-repo-in-public-log")

@@ -51,6 +51,7 @@ SAMPLES: dict[str, tuple[str, object, str | None]] = {
     "provider": ("github", "github", None),
     "provider-claims": ("c.json", Path("c.json"), None),
     "allow": ("private-repo-in-public-log", ("private-repo-in-public-log",), "everything"),
+    "identity": ("email", "email", "me"),
     "skip-existing": ("No", False, "off"),
     "jobs": ("64", 64, "65"),
     "wait": ("1.5", 1.5, "1e2"),

@@ -159,7 +159,13 @@ def _work(command: str, options: Options, env: Mapping[str, str]) -> int:
             record.provider = provider.name
             try:
                 with surroundings.world(
-                    command, options, provider, env, rehearsed=rehearsed, mask=console.mask
+                    command,
+                    options,
+                    provider,
+                    env,
+                    rehearsed=rehearsed,
+                    mask=console.mask,
+                    terminal=sys.stderr,
                 ) as world:
                     record.public_log = world.public_log
                     recorder = _recorder(record, console, world, env, stopped)

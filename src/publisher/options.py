@@ -13,7 +13,7 @@ from typing import Literal
 
 from publisher.basics import AttestationMode, Secret
 from publisher.commands import EVERYWHERE, FILES, IDENTITY, INDEX, REHEARSED, SANDBOX
-from publisher.rows import GITHUB_FACE, NO_FACE, Row, Table, option, rows_of
+from publisher.rows import GITHUB_FACE, NO_FACE, WHERE, Row, Table, option, rows_of
 
 
 class Options(Table):
@@ -150,10 +150,13 @@ class Options(Table):
         (),
         "Where and as whom",
         "accept one named finding; repeatable",
-        choices=("private-repo-in-public-log",),
+        choices=("private-repo-in-public-log", "email-in-public-log"),
         metavar="CODE",
         repeatable=True,
         commands=IDENTITY,
+    )
+    identity: Literal["ci", "email"] = option(
+        "ci", WHERE, "email: as a person, by a login", commands=("attest",), faces=NO_FACE
     )
     contract: Path = option(
         Path("contract.json"),

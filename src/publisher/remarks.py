@@ -19,6 +19,7 @@ NOTES: dict[str, Severity] = {
     "description-check": "warning",
     "foreign-file": "note",
     "index-not-readable": "note",
+    "index-takes-none": "note",
     "mint-repeated": "warning",
     "larger-than-default-limit": "warning",
     "new-project": "note",

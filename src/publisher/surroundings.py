@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 from urllib.parse import urlsplit
 
 from publisher.addresses import carries_secrets, is_loopback
@@ -37,6 +37,12 @@ def provider(
     from publisher import providers
 
     folder = _folder(options)
+    if options.identity == "email":
+        from publisher.providers.email import Email
+
+        if options.provider or options.provider_claims or options.id_token_file:
+            raise InvalidValue("--identity email is a login, and another identity is named, too")
+        return Email(env, folder)
     if options.provider_claims and command != "doctor" and not rehearsed:
         raise InvalidValue("--provider-claims is for rehearsals; add --dry-run")
     if options.provider_claims:
@@ -172,8 +178,11 @@ def world(
     *,
     rehearsed: bool,
     mask: Callable[[Secret], None],
+    terminal: TextIO,
 ) -> Iterator[World]:
-    """The real world, or one on this machine; ``mask`` is told of every secret that comes by.
+    """The real world, or one on this machine.
+
+    ``mask`` is told of every secret that comes by; on ``terminal`` a person who logs in is asked.
 
     Raises:
         InvalidValue: The options contradict each other, or can't be used.
@@ -194,7 +203,7 @@ def world(
 
     yield World(
         wanted,
-        masked(_tokens(options, provider), mask),
+        masked(_tokens(options, provider, trust, terminal), mask),
         trust_config=trust,
         public_log=trust is None,
         state=(options.state or STATE) if command in {"publish", "attest"} else None,
@@ -202,9 +211,17 @@ def world(
     )
 
 
-def _tokens(options: Options, provider: Provider) -> TokenSource:
+def _tokens(
+    options: Options, provider: Provider, trust: str | None, terminal: TextIO
+) -> TokenSource:
     from publisher.publish.identity import ambient, from_file
 
+    if options.identity == "email":
+        from publisher.publish import person
+
+        tokens = person.logged_in(trust, terminal, allow=options.allow)
+        tokens("sigstore", spend=False)  # log in now, while nothing else is on the terminal
+        return tokens
     if options.id_token_file:
         return from_file(options.id_token_file)
     return ambient(provider)

@@ -35,6 +35,10 @@ class PrivateRepoInPublicLog(AttestError):
     """Attesting would write the name of a private repository into a public log, for ever."""
 
 
+class EmailInPublicLog(AttestError):
+    """Signing as a person would write their address into a log, for ever; nobody agreed to it."""
+
+
 class AttestationInvalid(AttestError):
     """An attestation does not verify under the policy the index will apply."""
 

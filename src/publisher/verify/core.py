@@ -10,7 +10,7 @@ import functools
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from publisher.models import Certificate, Proof
 from publisher.verify import roots, statement
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from sigstore.models import ClientTrustConfig
     from sigstore.verify.policy import VerificationPolicy
 
+EMAIL = "Email"
+"""A publisher of our own, which PEP 740 leaves room for: a person, by address and by issuer."""
 FULCIO_ARC = "1.3.6.1.4.1.57264.1."
 # Names of the extensions, from Fulcio's docs/oid-info.md; 23 and 24 exist since 2025 and 2026.
 CLAIMS = {
@@ -42,10 +44,8 @@ CLAIMS = {
     22: "source_repository_visibility",
     23: "deployment_environment",
 }
-
-
-PUBLISHERS = frozenset({"GitHub", "GitLab", "Google", "CircleCI"})
-"""Kinds of PEP 740 publishers whose certificates can be compared with what the index says."""
+PUBLISHERS = frozenset({"GitHub", "GitLab", "Google", "CircleCI", EMAIL})
+"""Kinds of publishers whose certificates can be compared with what the index says."""
 
 
 class UnknownPublisher(Unproven):
@@ -133,11 +133,11 @@ class Verifier:
             Unproven: One fails, the index names another publisher, or there is no publish
                 attestation among them.
         """
-        from pypi_attestations import AttestationType, Provenance
+        from pypi_attestations import AttestationType
 
         _check_kinds(body)
         try:
-            provenance = Provenance.model_validate(body)
+            provenance = _provenance().model_validate(body)
         except ValueError as error:
             raise Unproven(f"the provenance object is malformed: {_reason(error)}") from error
         proofs = []
@@ -203,12 +203,39 @@ def _iso(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
+@functools.lru_cache(maxsize=1)
+def _provenance() -> type[pypi_attestations.Provenance]:
+    """PEP 740's provenance object, whose publisher may also be a person."""
+    from pydantic import BaseModel
+    from pypi_attestations import AttestationBundle, Provenance, Publisher
+
+    class Person(BaseModel):
+        kind: Literal["Email"]
+        email: str
+        issuer: str
+
+    class Bundle(AttestationBundle):
+        publisher: Publisher | Person  # type: ignore[assignment]  # wider on purpose
+
+    class Whole(Provenance):
+        attestation_bundles: list[Bundle]  # type: ignore[assignment]  # as above
+
+    return Whole
+
+
 @functools.lru_cache(maxsize=128)
 def _policy(publisher: tuple[tuple[str, str | None], ...]) -> VerificationPolicy:
     """The policy that the index applies to an attestation of this publisher."""
     from pydantic import TypeAdapter
     from pypi_attestations import Publisher
+    from sigstore.verify.policy import Identity
 
+    said = dict(publisher)
+    if said.get("kind") == EMAIL:
+        email, issuer = said.get("email"), said.get("issuer")
+        if not (email and issuer):
+            raise Unproven("an e-mail identity is an address and who vouches for it")
+        return Identity(identity=email, issuer=issuer)
     known: pypi_attestations.Publisher = TypeAdapter(Publisher).validate_python(dict(publisher))
     return known._as_policy()  # noqa: SLF001 - the very policy of the index; no public way to it
 
