@@ -93,9 +93,7 @@ def test_a_change_is_told_and_accepted(event: str, pinned: Reader, project_name:
 
     before = pinned.remembered()
     assert pinned.run("pin", lock)[0] == (10 if fails else 0)
-    if fails:
-        assert f"{project_name} rel 2.0" not in pinned.remembered(), "drift teaches nothing"
-        assert pinned.remembered() == before
+    assert pinned.remembered() == before, "drift teaches nothing"
     reason = "they moved\nand told us"
     code, out = pinned.run("pin", "--accept", f"{project_name}==2.0", "--reason", reason)
     assert code == 0, out

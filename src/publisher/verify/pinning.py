@@ -11,7 +11,7 @@ from publisher.errors import InvalidValue
 from publisher.verify import remember
 from publisher.verify.checking import Check
 from publisher.verify.evidence import PARALLEL
-from publisher.verify.model import Memory, Release, Severity, Verdict
+from publisher.verify.model import Change, Memory, Release, Severity, Verdict
 from publisher.verify.pages import Page
 from publisher.verify.shelf import NotHere
 from publisher.verify.targets import Target
@@ -26,7 +26,7 @@ class Pinning:
     """Learns from releases.
 
     ``memories`` is what is remembered afterwards. A release with a change at or above
-    ``threshold`` teaches nothing.
+    ``threshold`` teaches nothing, nor does one of a known project with a warning.
     """
 
     check: Check
@@ -86,6 +86,8 @@ class Pinning:
         if any(severe(change, self.threshold) for change in found.changes):
             return replace(found, remark="not pinned")
         memory = self.memories.get(target.project)
+        if memory and any(_drifts(change) for change in found.changes):
+            return replace(found, remark="not learnt: a warning has to be accepted")
         releases = self._history(page, release) if memory is None else [release]
         told = "" if memory else remember.first_use(releases, self.now)
         self.memories[target.project] = remember.remember(memory, releases, keep)
@@ -102,6 +104,11 @@ class Pinning:
         before = known[: known.index(here)][-(HISTORY - 1) :]
         samples = [self.check.evidence.release(page, one, sample=True) for one in before]
         return [*samples, release]
+
+
+def _drifts(change: Change) -> bool:
+    """Whether ``remember`` learns nothing from a release with this change."""
+    return change.rule.startswith("D") and severe(change, "warning")
 
 
 def changed(before: Mapping[str, Memory], after: Mapping[str, Memory]) -> list[str]:
