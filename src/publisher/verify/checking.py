@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from publisher.verify import drift, origin
-from publisher.verify.evidence import PARALLEL, Evidence
+from publisher.verify.evidence import Evidence, each
 from publisher.verify.model import Change, Memory, Observed, Release, Verdict
 from publisher.verify.pages import Page, read
 from publisher.verify.shelf import NotHere
@@ -60,8 +59,7 @@ class Check:
 
     def all(self, targets: Sequence[Target]) -> list[Verdict]:
         """A verdict on each, in their order."""
-        with ThreadPoolExecutor(PARALLEL) as pool:
-            return list(pool.map(self.one, targets))
+        return each(self.one, targets)
 
     def one(self, target: Target) -> Verdict:
         """What is to be said of one release."""

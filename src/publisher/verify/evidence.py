@@ -6,12 +6,12 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.parser import BytesHeaderParser
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from publisher.models import Proof
@@ -21,6 +21,8 @@ from publisher.verify.pages import File, Page
 from publisher.verify.shelf import NotHere, Shelf, check_link
 from publisher.verify.whom import publisher
 
+T = TypeVar("T")
+R = TypeVar("R")
 INTEGRITY_JSON = "application/vnd.pypi.integrity.v1+json"
 PUBLISH, SLSA = "/publish/v1", "/provenance/v1"
 PARALLEL = 16
@@ -28,6 +30,15 @@ FORGES = {"github.com", "gitlab.com"}
 """Where projects live whose jobs can attest."""
 SOURCES = {"source", "sourcecode", "code", "repository", "repo"}
 """Labels of links to a project's source; a home page may be anywhere."""
+
+
+def each(work: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """Do some work on many things side by side; after an error nothing more is begun."""
+    pool = ThreadPoolExecutor(PARALLEL)
+    try:
+        return list(pool.map(work, items))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 class Evidence:
@@ -44,7 +55,7 @@ class Evidence:
 
     def close(self) -> None:
         """Don't begin anything more."""
-        self._pool.shutdown(cancel_futures=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def release(self, page: Page, version: str, *, sample: bool = False) -> Release:
         """Observe the files of a release.

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from publisher.errors import InvalidValue
 from publisher.verify import remember
 from publisher.verify.checking import Check
-from publisher.verify.evidence import PARALLEL
+from publisher.verify.evidence import each
 from publisher.verify.model import Change, Memory, Release, Severity, Verdict
 from publisher.verify.pages import Page
 from publisher.verify.shelf import NotHere
@@ -46,8 +45,7 @@ class Pinning:
         projects: dict[str, list[Target]] = {}
         for target in targets:
             projects.setdefault(target.project, []).append(target)
-        with ThreadPoolExecutor(PARALLEL) as pool:
-            return [one for some in pool.map(self._project, projects.values()) for one in some]
+        return [one for some in each(self._project, projects.values()) for one in some]
 
     def _project(self, targets: Sequence[Target]) -> list[Verdict]:
         keep = {target.version for target in targets} if targets[0].place else None
