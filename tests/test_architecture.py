@@ -62,14 +62,17 @@ MAY = {
     "publisher addresses ahead basics commands outlook git incumbent publish report verify": "",
     "models": "basics outlook",
     "rows": "basics",
+    "signals": "publisher errors",
     "errors errors.*": "models errors.*",
     "remarks reporter transport world": "basics models",
     # publisher: the version, for the User-Agent
     "http": "publisher addresses ahead models transport",
     "options": "basics commands remarks rows",
-    "usage": "commands errors options rows",
+    "reading": "basics commands rows",
     "values": "basics rows",
-    "settings": "commands errors incumbent options rows usage values",
+    "tables": "commands options reading rows",
+    "usage": "commands errors rows tables",
+    "settings": "commands errors incumbent options reading rows tables usage values",
     "providers.verdicts": LEAVES,
     "providers.habits": LEAVES,
     "providers.base": f"{LEAVES} git providers.habits providers.verdicts",
@@ -78,36 +81,40 @@ MAY = {
     "publish.building": "",  # a program of its own, where foreign code runs
     HELPERS: f"{TOOLS} {HELPERS} verify.core",
     COMPOSERS: f"{TOOLS} options providers.base verify.core publish.*",
+    "publish.person": f"{TOOLS} publish.identity verify.core",
     "publish.*": f"{TOOLS} {HELPERS} providers.base verify.core",
     "verify.*": f"{TOOLS} verify.*",
-    "report.*": f"{LEAVES} files report.*",
+    "report.*": f"publisher {LEAVES} files verify.model report.*",
     "rehearsal": "rehearsal.client",
     "rehearsal.*": f"{LEAVES} world rehearsal.*",  # nothing of what it is there to check
-    "files signals": "errors",
+    "files": "errors",
     # identity: the real World's door to ID tokens is made where the World is; sources: what a
     # project is
     "surroundings": f"{TOOLS} options providers providers.* rehearsal publish.identity "
-    "publish.sources",
-    "cli": f"publisher {TOOLS} incumbent options settings signals surroundings usage providers "
-    f"providers.base report.* rehearsal publish.journal publish.recorder {COMPOSERS}",
+    "publish.person publish.sources",
+    "consumer": f"{TOOLS} reading signals surroundings report.* verify.*",
+    "cli": f"publisher {TOOLS} consumer incumbent options reading settings signals surroundings "
+    f"usage providers providers.base report.* rehearsal publish.journal publish.recorder "
+    f"{COMPOSERS}",
     "__main__": "cli",
 }
 # The one home of each library. What is only imported for type checkers doesn't count.
 HOMES = {
     "build": "publish.building",  # a child process, without our environment
     "id": "publish.identity",
-    "packaging": "publish.* verify.core",
-    "pypi_attestations": "publish.attest verify.core",
+    "packaging": "publish.* verify.*",
+    "pypi_attestations": "publish.attest verify.core verify.statement",
     "requests": "http transport",
     "rich": "report.terminal",
-    "sigstore": "publish.attest verify.core",
+    "sigstore": "publish.attest publish.person verify.core verify.roots",
     "twine": "publish.metadata world",
     # what twine and sigstore bring, and what the index judges with
     **dict.fromkeys(("email_validator", "rfc3986"), "publish.metadata"),
     # form: its multipart encoder writes the plain fields; identity: id lets its errors through
     "urllib3": "http transport publish.form publish.identity",
     # what sigstore brings, where certificates and policies are looked into
-    **dict.fromkeys(("cryptography", "pyasn1", "pydantic", "tuf"), "verify.core"),
+    **dict.fromkeys(("cryptography", "pyasn1", "pydantic"), "verify.core"),
+    "tuf": "verify.roots",
 }
 LAZY = set(HOMES) - {"packaging", "requests", "rich", "urllib3"}
 # Names with power over the process, and who may use them.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 from collections.abc import Callable
@@ -377,6 +378,12 @@ def _(stage: Stage) -> list[str]:
     return [*stage.play(claims), "--attestations", "required"]
 
 
+@provokes("email-in-public-log")
+def _(stage: Stage) -> list[str]:
+    stage.monkeypatch.setattr("sys.stdin", io.StringIO())
+    return ["attest", "--identity", "email", str(stage.dists())]
+
+
 @provokes("private-repo-in-public-log")
 def _(stage: Stage) -> list[str]:
     return stage.play({**GITHUB, "repository_visibility": "private"})
@@ -457,6 +464,48 @@ def _(stage: Stage) -> list[str]:
     return [*stage.rehearse(), "--deadline", "4"]
 
 
+def _attested(stage: Stage) -> list[str]:
+    """Our wheel is published and attested; the words that ask about it."""
+    assert cli.run(stage.rehearse(), stage.env) == 0
+    trust = stage.folder / "trust.json"
+    trust.write_text(json.dumps(stage.sandbox.info["trust_config"]))
+    return ["verify", "--index", f"{stage.sandbox.index}/simple/", "--trust-config", str(trust)]
+
+
+@provokes("drift")
+def _(stage: Stage) -> list[str]:
+    """The repository that published it was deleted, and somebody made one of the same name."""
+    words = [*_attested(stage)[1:], stage.name]
+    assert cli.run(["pin", *words], stage.env) == 0
+    lock = stage.folder / "identities.lock"
+    lock.write_text(re.sub(r"(repo=\S+)#\d+", r"\1#1", lock.read_text()))
+    stage.signs["message"] = "critical D05"
+    return ["verify", *words]
+
+
+@provokes("evidence-fails")
+def _(stage: Stage) -> list[str]:
+    return [*_attested(stage), stage.name, "--repo", "octo-org/gadget"]
+
+
+@provokes("evidence-incomplete")
+def _(stage: Stage) -> list[str]:
+    words = _attested(stage)
+    stage.fault("pypi", "GET", "/integrity/", status=403)
+    return [*words, stage.name]
+
+
+@provokes("nothing-verified")
+def _(stage: Stage) -> list[str]:
+    assert cli.run([*stage.rehearse(), "--attestations", "off"], stage.env) == 0
+    return ["verify", "--index", f"{stage.sandbox.index}/simple/", stage.name]
+
+
+@provokes("pins-out-of-date")
+def _(stage: Stage) -> list[str]:
+    return [*_attested(stage), stage.name, "--locked"]
+
+
 BY_SIGNAL = {"interrupted", "terminated"}  # tests/test_signals.py
 
 
@@ -494,7 +543,7 @@ def test_error(
     assert "Traceback" not in seen
     if code != "cannot-write":
         written = json.loads(report.read_text())
-        jsonschema.validate(written, schema())
+        jsonschema.validate(written, schema(written["schema"]))
         assert written["exit_code"] == exit_code
         (message,) = [one["message"] for one in written["findings"] if one["code"] == code]
         assert not re.match(r"(?!Sigstore)[A-Z][a-z]+ ", message), (

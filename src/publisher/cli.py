@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any, TextIO
 import publisher
 from publisher import incumbent, settings, signals, usage
 from publisher.errors import (
-    InternalError,
-    Interrupted,
     InvalidValue,
     MissingPermission,
     PublisherError,
     Stopped,
 )
 from publisher.options import Options
+from publisher.reading import Reading
 from publisher.remarks import remark
 
 if TYPE_CHECKING:
@@ -56,6 +55,8 @@ def run(argv: Sequence[str], env: Mapping[str, str]) -> int:
         text = usage.help_text(command) if options.help else f"publisher {publisher.__version__}"
         plain.show(text, sys.stdout)
         return 0
+    if isinstance(options, Reading):
+        return _read(command, options, env)
     if options.providers:
         from publisher import providers
         from publisher.report import plain
@@ -132,6 +133,15 @@ def _sandbox(options: Options, env: Mapping[str, str]) -> int:
         return error.exit_code
 
 
+def _read(command: str, options: Reading, env: Mapping[str, str]) -> int:
+    """Look at what others published; what a machine reads has standard output for itself."""
+    from publisher import consumer
+
+    stream = sys.stdout if options.format == "text" else sys.stderr
+    console = _console_on(stream, env, verbosity=options.verbosity)
+    return consumer.run(command, options, env, console)
+
+
 def _work(command: str, options: Options, env: Mapping[str, str]) -> int:
     """Do one of the commands about distributions; whatever happens, end with a report."""
     from publisher import surroundings
@@ -149,7 +159,13 @@ def _work(command: str, options: Options, env: Mapping[str, str]) -> int:
             record.provider = provider.name
             try:
                 with surroundings.world(
-                    command, options, provider, env, rehearsed=rehearsed, mask=console.mask
+                    command,
+                    options,
+                    provider,
+                    env,
+                    rehearsed=rehearsed,
+                    mask=console.mask,
+                    terminal=sys.stderr,
                 ) as world:
                     record.public_log = world.public_log
                     recorder = _recorder(record, console, world, env, stopped)
@@ -159,7 +175,7 @@ def _work(command: str, options: Options, env: Mapping[str, str]) -> int:
                 hint = provider.hint(error)
                 raise
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place that ends a run
-        cause = _cause(error)
+        cause = signals.cause_of(error)
         record.exit_code = cause.exit_code
         record.findings.append(cause.finding(hint))
         console.show_error(cause, hint)
@@ -272,20 +288,3 @@ def _links(record: Run) -> list[str]:
     indexes = [INDEXES[t.name]() for t in record.targets if t.name in INDEXES]
     pages = [index.release_url(*release) for index in indexes for release in releases]
     return [page for page in pages if page]
-
-
-def _cause(error: BaseException) -> PublisherError:
-    """The error a person reads: ours as it is, an interrupt, or the confession of a bug."""
-    if isinstance(error, PublisherError):
-        return error
-    if isinstance(error, KeyboardInterrupt):
-        return Interrupted(signals.STOPPED)
-    import traceback
-
-    frames = traceback.extract_tb(error.__traceback__)
-    where = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames][-6:]
-    return InternalError(
-        f"this is a bug of ours: {type(error).__name__}",
-        facts={"where": where, "version": publisher.__version__},
-        hint="Please report it with these lines. Running the same command again is safe.",
-    )

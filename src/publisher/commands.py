@@ -10,8 +10,13 @@ COMMANDS: Mapping[str, str] = {
     "build": "build distributions and write their release contract",
     "attest": "sign distributions, and put each attestation beside its file",
     "sandbox": "serve a rehearsal world on this machine, for other tools' tests",
+    "verify": "say who published files, a project or a lock's releases, and what changed",
+    "pin": "remember in identities.lock who publishes, so that verify sees a change",
 }
-EVERYWHERE = tuple(COMMANDS)
+READ = ("verify", "pin")
+"""Commands about what others published; their options are a table of their own."""
+EVERYWHERE = tuple(name for name in COMMANDS if name not in READ)
+"""All the others."""
 FILES = ("publish", "doctor", "build", "attest")
 """Commands about distributions."""
 IDENTITY = ("publish", "doctor", "attest")

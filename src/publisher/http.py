@@ -190,19 +190,28 @@ class Http:
         self._patient.close()
 
     def get(
-        self, url: str, *, accept: str = "application/json", account: Account | None = None
+        self,
+        url: str,
+        *,
+        accept: str = "application/json",
+        account: Account | None = None,
+        etag: str = "",
     ) -> Answer:
-        """GET, with a login only if an ``account`` is given; retried. Raises ``NetworkError``."""
+        """GET, with a login only if an ``account`` is given; retried. Raises ``NetworkError``.
+
+        The answer is a 304 without a body if it is still what has this ``etag``.
+        """
         begun = None if account else self._begun.pop((url, accept), None)
-        return begun.result() if begun else self._get(url, accept, account)
+        return begun.result() if begun else self._get(url, accept, account, etag)
 
     def begin_get(self, url: str, *, accept: str = "application/json") -> None:
         """Send already what the next ``get`` of this will ask."""
         if (url, accept) not in self._begun:
             self._begun[url, accept] = ahead(partial(self._get, url, accept))
 
-    def _get(self, url: str, accept: str, account: Account | None = None) -> Answer:
-        return self._ask("GET", url, account, headers={"Accept": accept})
+    def _get(self, url: str, accept: str, account: Account | None = None, etag: str = "") -> Answer:
+        headers = {"Accept": accept} | ({"If-None-Match": etag} if etag else {})
+        return self._ask("GET", url, account, headers=headers)
 
     def post_json(self, url: str, payload: Mapping[str, Secret], *, retry: bool = False) -> Answer:
         """POST secrets as a JSON object, once unless told otherwise. Raises ``NetworkError``."""

@@ -14,7 +14,7 @@ from typing import Literal
 from publisher.basics import AttestationMode, Secret
 from publisher.commands import EVERYWHERE, FILES, IDENTITY, INDEX, REHEARSED, SANDBOX
 from publisher.remarks import ACCEPTABLE
-from publisher.rows import GITHUB_FACE, NO_FACE, Row, Table, option, rows_of
+from publisher.rows import GITHUB_FACE, NO_FACE, WHERE, Row, Table, option, rows_of
 
 
 class Options(Table):
@@ -66,7 +66,7 @@ class Options(Table):
     )
     repository: tuple[str, ...] = option(
         (),
-        "Where and as whom",
+        WHERE,
         "the index, pypi if none is named; repeatable: signed once, uploaded in order, the "
         "same bytes",
         choices=("pypi", "testpypi"),
@@ -74,46 +74,42 @@ class Options(Table):
         commands=(*INDEX, "sandbox"),
     )
     repository_url: str | None = option(
-        None,
-        "Where and as whom",
-        "the upload URL of any other index",
-        metavar="URL",
-        commands=INDEX,
+        None, WHERE, "the upload URL of any other index", metavar="URL", commands=INDEX
     )
     check_url: str | None = option(
         None,
-        "Where and as whom",
+        WHERE,
         "the simple API of that index; without it, what is there already is not known",
         metavar="URL",
         commands=INDEX,
     )
     audience: str | None = option(
         None,
-        "Where and as whom",
+        WHERE,
         "what the ID tokens for that index are for, which must be what it asks for; by default "
         "its host",
         commands=INDEX,
     )
     user: str = option(
         "__token__",
-        "Where and as whom",
+        WHERE,
         "who uploads to an index without trusted publishing",
         metavar="NAME",
         commands=INDEX,
     )
     password: Secret | None = option(
-        None, "Where and as whom", "the user's password or API token", commands=INDEX
+        None, WHERE, "the user's password or API token", commands=INDEX
     )
     password_file: Path | None = option(
         None,
-        "Where and as whom",
+        WHERE,
         "a file that holds it; attestations are off then, since it proves no origin",
         metavar="FILE",
         commands=INDEX,
     )
     attestations: AttestationMode | None = option(
         None,
-        "Where and as whom",
+        WHERE,
         "true and false mean required and off; default: required where index and provider "
         "support it, else off, and a finding says why",
         aliases={"true": "required", "false": "off"},
@@ -121,28 +117,28 @@ class Options(Table):
     )
     provider: str | None = option(
         None,
-        "Where and as whom",
+        WHERE,
         "the identity provider, instead of the one that is detected",
         metavar="NAME",
         commands=IDENTITY,
     )
     id_token_file: Path | None = option(
         None,
-        "Where and as whom",
+        WHERE,
         "ID tokens of any identity provider: JSON, a token by its audience",
         metavar="FILE",
         commands=IDENTITY,
     )
     trust_config: Path | None = option(
         None,
-        "Where and as whom",
+        WHERE,
         "a Sigstore of your own: its ClientTrustConfig as JSON",
         metavar="FILE",
         commands=IDENTITY,
     )
     provider_claims: Path | None = option(
         None,
-        "Where and as whom",
+        WHERE,
         "rehearse the identity of these claims: the payload of an ID token as JSON",
         metavar="FILE",
         faces=NO_FACE,
@@ -150,12 +146,15 @@ class Options(Table):
     )
     allow: tuple[str, ...] = option(
         (),
-        "Where and as whom",
+        WHERE,
         "accept one named finding; repeatable",
         choices=ACCEPTABLE,
         metavar="CODE",
         repeatable=True,
         commands=FILES,
+    )
+    identity: Literal["ci", "email"] = option(
+        "ci", WHERE, "email: as a person, by a login", commands=("attest",), faces=NO_FACE
     )
     contract: Path = option(
         Path("contract.json"),

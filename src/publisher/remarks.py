@@ -21,6 +21,7 @@ NOTES: dict[str, Severity] = {
     "description-check": "warning",
     "foreign-file": "note",
     "index-not-readable": "note",
+    "index-takes-none": "note",
     "mint-repeated": "warning",
     "isolation-unavailable": "note",
     "larger-than-default-limit": "warning",
@@ -51,7 +52,7 @@ NOTES: dict[str, Severity] = {
 
 ACCEPTABLE = (
     *("build-not-isolated", "cache-in-job", "changed-provenance=VERSION"),
-    *("networked-build", "no-environment"),
+    *("email-in-public-log", "networked-build", "no-environment"),
     *("private-repo-in-public-log", "self-hosted-runner", "static-credential"),
     *("unpinned-action", "unprotected-ref", "untrusted-trigger"),
 )

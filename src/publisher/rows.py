@@ -33,7 +33,7 @@ _KINDS: Mapping[object, Kind] = {
 class Row(NamedTuple):
     """One option as all its readers see it.
 
-    ``name`` is the word itself (``dry-run``), ``attribute`` the field of ``Options``. A
+    ``name`` is the word itself (``dry-run``), ``attribute`` the field of the table. A
     ``decisive`` option decides what is trusted or whether anything is published, so it is never
     read from pyproject.toml. ``faces`` offer it as an input; ``line_only`` options exist on the
     command line only. A secret is read from its variable and from nowhere else. ``aliases`` are
@@ -55,6 +55,7 @@ class Row(NamedTuple):
     faces: frozenset[str] = FACES
     line_only: bool = False
     attribute: str = ""
+    section: str = ""
     kind: Kind = "text"
     default: object = None
 
@@ -62,6 +63,11 @@ class Row(NamedTuple):
     def name(self) -> str:
         """The option's word: ``dry-run``."""
         return self.attribute.replace("_", "-")
+
+    @property
+    def key(self) -> str:
+        """As in ``[tool.publisher]``: ``packages-dir``, ``verify.fail-on``."""
+        return f"{self.section}{self.name}"
 
     @property
     def flag(self) -> str:
@@ -105,6 +111,8 @@ class Table:
     which took a fifth of the time until its answer.
     """
 
+    SECTION = ""
+
     def __init__(self, **given: object) -> None:
         values = {name: row.default for name, row in _made(type(self)).items()}
         if unknown := given.keys() - values:
@@ -144,7 +152,8 @@ def rows_of(table: type[Table]) -> tuple[Row, ...]:
     """The rows of a table, in the order of its fields."""
     hints = get_type_hints(table)
     return tuple(
-        _typed(row._replace(attribute=name), hints[name]) for name, row in _made(table).items()
+        _typed(row._replace(attribute=name, section=table.SECTION), hints[name])
+        for name, row in _made(table).items()
     )
 
 

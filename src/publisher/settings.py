@@ -17,8 +17,10 @@ from publisher.errors import (
     UsageError,
 )
 from publisher.incumbent import REPLACED
-from publisher.options import Options, rows
+from publisher.options import Options
+from publisher.reading import Reading
 from publisher.rows import Row
+from publisher.tables import made, rows
 from publisher.usage import Parser
 from publisher.values import read, spelt
 
@@ -34,7 +36,9 @@ class Setting(NamedTuple):
     texts: tuple[str, ...]
 
 
-def resolve(argv: Sequence[str], env: Mapping[str, str], pyproject: Path) -> tuple[str, Options]:
+def resolve(
+    argv: Sequence[str], env: Mapping[str, str], pyproject: Path
+) -> tuple[str, Options | Reading]:
     """Return the command and its options.
 
     With ``--help`` or ``--version`` nothing else is read: the options say only that.
@@ -55,14 +59,14 @@ def resolve(argv: Sequence[str], env: Mapping[str, str], pyproject: Path) -> tup
         s.row.attribute: True for s in line if s.row.attribute in ("help", "version")
     }
     if asked:
-        return command, Options(**asked)
+        return command, made(command, **asked)
     table = _tool_table(pyproject)
     _refuse_unknown(env, table)
     _refuse_decisive(table)
     settings = [*_from_table(table), *_from_environment(env), *line]
     latest = {s.row.attribute: s for s in settings if command in s.row.commands}
     _refuse_to_act(command, settings)
-    return command, Options(**_values(latest.values(), pyproject.parent))
+    return command, made(command, **_values(latest.values(), pyproject.parent))
 
 
 def report_path(argv: Sequence[str], env: Mapping[str, str]) -> Path | None:
@@ -90,11 +94,9 @@ def _command_line(argv: Sequence[str], folder: Path) -> tuple[str, list[Setting]
     texts: dict[str, Any] = vars(given)
     if words or paths:
         texts["paths"] = [*words, *paths]
-    settings = [
-        Setting(row, row.flag, tuple(texts[row.attribute]))
-        for row in rows()
-        if row.attribute in texts
-    ]
+    ranked = sorted(rows(), key=lambda row: command in row.commands)
+    known = {row.attribute: row for row in ranked}  # of the command's own table, if it is there
+    settings = [Setting(known[a], known[a].flag, tuple(t)) for a, t in texts.items()]
     _refuse_options(command, unknown, settings)
     if words and not named:
         _refuse_misspelt_command(words[0], folder)
@@ -161,12 +163,16 @@ def _tool_table(pyproject: Path) -> Mapping[str, object]:
         if not isinstance(document, dict):
             message = f"{pyproject.name}: [tool.publisher] must be a table"
             raise InvalidValue(message, facts={"path": str(pyproject)})
+    inner = document.get("verify")
+    if isinstance(inner, dict):
+        own = {f"verify.{key}": value for key, value in inner.items()}
+        return {key: value for key, value in document.items() if key != "verify"} | own
     return dict(document)
 
 
 def _refuse_unknown(env: Mapping[str, str], table: Mapping[str, object]) -> None:
     variables = [row.variable for row in rows() if row.variable]
-    keys = [row.name for row in rows() if row.variable]
+    keys = [row.key for row in rows() if row.variable]
     problems = {
         name: f"we read no variable {name}{_nearest(name, variables)}"
         for name, value in sorted(env.items())
@@ -180,10 +186,10 @@ def _refuse_unknown(env: Mapping[str, str], table: Mapping[str, object]) -> None
 
 def _refuse_decisive(table: Mapping[str, object]) -> None:
     problems = {
-        _key(row.name): f"{_key(row.name)} decides what is trusted or published, and such an "
+        _key(row.key): f"{_key(row.key)} decides what is trusted or published, and such an "
         f"option is never read from pyproject.toml; set {' or '.join(_elsewhere(row))}"
         for row in rows()
-        if row.decisive and row.name in table
+        if row.decisive and row.key in table
     }
     _raise_all(SettingNotAllowedHere, "keys are not read from pyproject.toml", problems)
 
@@ -195,14 +201,14 @@ def _elsewhere(row: Row) -> list[str]:
 def _from_table(table: Mapping[str, object]) -> list[Setting]:
     """The TOML values as texts; the kinds that TOML has types for are read from those, too."""
     found, problems = [], {}
-    for row in (row for row in rows() if row.name in table):
-        value = table[row.name]
+    for row in (row for row in rows() if row.key in table):
+        value = table[row.key]
         items = value if row.repeatable and isinstance(value, list) else [value]
         native = (str, bool, int, float) if row.kind in ("bool", "integer", "seconds") else str
         if all(isinstance(item, native) for item in items):
-            found.append(Setting(row, _key(row.name), tuple(spelt(item) for item in items)))
+            found.append(Setting(row, _key(row.key), tuple(spelt(item) for item in items)))
         else:
-            problems[_key(row.name)] = _unreadable(_key(row.name), row, value)
+            problems[_key(row.key)] = _unreadable(_key(row.key), row, value)
     _raise_all(InvalidValue, "values can't be read", problems)
     return found
 

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from publisher.errors import DeadlinePassed, Interrupted, InvalidValue, PublisherError, Terminated
+import publisher
+from publisher.errors import (
+    DeadlinePassed,
+    InternalError,
+    Interrupted,
+    InvalidValue,
+    PublisherError,
+    Terminated,
+)
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -55,3 +64,20 @@ def as_errors(deadline: float = 0.0) -> Iterator[Callable[[], PublisherError | N
             signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def cause_of(error: BaseException) -> PublisherError:
+    """The error a person reads: ours as it is, an interrupt, or the confession of a bug."""
+    if isinstance(error, PublisherError):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return Interrupted(STOPPED)
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    where = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames][-6:]
+    return InternalError(
+        f"this is a bug of ours: {type(error).__name__}",
+        facts={"where": where, "version": publisher.__version__},
+        hint="Please report it with these lines. Running the same command again is safe.",
+    )

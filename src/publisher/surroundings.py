@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 from urllib.parse import urlsplit
 
 from publisher.addresses import carries_secrets, is_loopback
@@ -37,6 +37,12 @@ def provider(
     from publisher import providers
 
     folder = _folder(options)
+    if options.identity == "email":
+        from publisher.providers.email import Email
+
+        if options.provider or options.provider_claims or options.id_token_file:
+            raise InvalidValue("--identity email is a login, and another identity is named, too")
+        return Email(env, folder)
     if options.provider_claims and command != "doctor" and not rehearsed:
         raise InvalidValue("--provider-claims is for rehearsals; add --dry-run")
     if options.provider_claims:
@@ -109,7 +115,7 @@ def _check(options: Options) -> None:
         ("--repository-url", options.repository_url),
         ("--check-url", options.check_url),
     ):
-        if url and not _usable(url):
+        if url and not usable(url):
             raise InvalidValue(
                 f"{flag}: a URL must begin with https:// and name a host, without a password",
                 hint="Plain http is fine on this machine only. A password goes into a file: "
@@ -131,7 +137,8 @@ def _check(options: Options) -> None:
         )
 
 
-def _usable(url: str) -> bool:
+def usable(url: str) -> bool:
+    """Whether a URL may be asked: https, or this machine, and no password in it."""
     try:
         parts = urlsplit(url)
         return bool(parts.hostname and "@" not in parts.netloc and carries_secrets(url))
@@ -143,7 +150,7 @@ def _password(options: Options) -> Secret | None:
     if options.password_file is None:
         return options.password
     path = options.password_file
-    text = _text("--password-file", path).strip()
+    text = text_of("--password-file", path).strip()
     if not text or not text.isprintable():
         raise InvalidValue(
             f"--password-file: {path} must hold one line, the password", facts={"path": str(path)}
@@ -151,7 +158,7 @@ def _password(options: Options) -> Secret | None:
     return Secret(text)
 
 
-def _text(flag: str, path: Path) -> str:
+def text_of(flag: str, path: Path) -> str:
     """What is in a file; not even an error's own text says any of it, for it may be a secret."""
     try:
         return path.read_text("utf-8")
@@ -171,8 +178,11 @@ def world(
     *,
     rehearsed: bool,
     mask: Callable[[Secret], None],
+    terminal: TextIO,
 ) -> Iterator[World]:
-    """The real world, or one on this machine; ``mask`` is told of every secret that comes by.
+    """The real world, or one on this machine.
+
+    ``mask`` is told of every secret that comes by; on ``terminal`` a person who logs in is asked.
 
     Raises:
         InvalidValue: The options contradict each other, or can't be used.
@@ -180,7 +190,7 @@ def world(
     """
     # attest and build need no index; the rehearsal's index then stands idle
     wanted = indexes(options) if command in {"publish", "doctor"} else ()
-    trust = _text("--trust-config", options.trust_config) if options.trust_config else None
+    trust = text_of("--trust-config", options.trust_config) if options.trust_config else None
     if rehearsed:
         from publisher import rehearsal
 
@@ -193,7 +203,7 @@ def world(
 
     yield World(
         wanted,
-        masked(_tokens(options, provider), mask),
+        masked(_tokens(options, provider, trust, terminal), mask),
         trust_config=trust,
         public_log=trust is None,
         state=(options.state or _state(options)) if command in {"publish", "attest"} else None,
@@ -208,9 +218,17 @@ def _state(options: Options) -> Path:
     return options.packages_dir / STATE if is_project(Path()) else STATE
 
 
-def _tokens(options: Options, provider: Provider) -> TokenSource:
+def _tokens(
+    options: Options, provider: Provider, trust: str | None, terminal: TextIO
+) -> TokenSource:
     from publisher.publish.identity import ambient, from_file
 
+    if options.identity == "email":
+        from publisher.publish import person
+
+        tokens = person.logged_in(trust, terminal, allow=options.allow)
+        tokens("sigstore", spend=False)  # log in now, while nothing else is on the terminal
+        return tokens
     if options.id_token_file:
         return from_file(options.id_token_file)
     return ambient(provider)

@@ -8,21 +8,24 @@ from typing import Any, NoReturn, get_args
 
 from publisher.commands import COMMANDS
 from publisher.errors import InvalidOption
-from publisher.options import rows
 from publisher.rows import Group, Row
+from publisher.tables import rows
 
 WIDTH = 80
 DECISIVE = "[!]"
 ENDINGS = f"""\
 Every option is also a variable, such as PUBLISHER_DRY_RUN, and a key of
-[tool.publisher] in pyproject.toml, but for those marked {DECISIVE}: they decide what
-is trusted or published. Command line beats variable beats pyproject.toml.
+[tool.publisher] in pyproject.toml ([tool.publisher.verify] for verify and pin),
+but for those marked {DECISIVE}: they decide what is trusted or published. Command
+line beats variable beats pyproject.toml.
 
 exit codes:
   0 done                     1 our bug            2 usage or configuration
   3 identity                 4 distributions      5 attestations
   6 exchange with the index  7 upload             8 arrival: the index shows
-  130/143 interrupted                               something else than we sent"""
+                                                     something else than we sent
+  10 drift                  11 evidence fails      12 incomplete, or nothing
+  13 pins out of date       130/143 interrupted       was verified"""
 
 
 class Parser(ArgumentParser):
@@ -50,8 +53,8 @@ class Parser(ArgumentParser):
 
     @classmethod
     def of_all(cls) -> Parser:
-        """A parser of every command's options; flags are unique in the table."""
-        return cls(rows())
+        """A parser of every command's options."""
+        return cls({row.flag: row for row in rows()}.values())
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing and exiting.
@@ -102,22 +105,23 @@ def _shown(default: object) -> str:
 
 def _usage(command: str) -> str:
     word = "[publish]" if command == "publish" else command
-    paths = any(row.positional and command in row.commands for row in rows())
-    return f"publisher {word} [option ...]{' [PATH ...]' if paths else ''}"
+    paths = [row.flag for row in rows() if row.positional and command in row.commands]
+    return f"publisher {word} [option ...]{''.join(f' [{flag} ...]' for flag in paths)}"
 
 
 def _commands(command: str) -> str:
     """What the arguments mean; the default command lists the commands, too."""
     from textwrap import fill
 
-    (paths,) = (row for row in rows() if row.positional)
+    paths = next((row for row in rows() if row.positional and command in row.commands), None)
+    if paths is None:
+        return ""
     words = "\n".join(
         fill(f"  {name:<10}{says}", WIDTH, subsequent_indent=" " * 12)
         for name, says in COMMANDS.items()
     )
-    about = fill(f"{paths.flag} names {paths.help} (default: {_shown(paths.default)})", WIDTH)
+    default = f" (default: {_shown(paths.default)})" if paths.default else ""
+    about = fill(f"{paths.flag} names {paths.help}{default}", WIDTH)
     secrets = [row for row in rows() if row.kind == "secret" and command in row.commands]
     about += "".join(f"\n{fill(f'{row.flag} is {row.help}', WIDTH)}" for row in secrets)
-    if command not in paths.commands:
-        return ""
     return f"\n\n{about}" if command != "publish" else f"\n\ncommands:\n{words}\n\n{about}"

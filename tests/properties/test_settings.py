@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.errors import UsageError
-from publisher.options import rows
+from publisher.options import Options, rows
 from publisher.settings import report_path, resolve
 from support.strange import JSON, NUMBERS, WORDS
 
@@ -72,5 +72,7 @@ def test_the_line_beats_the_environment_beats_the_file(
     env = {"PUBLISHER_JOBS": str(variable)} if "variable" in given_by else {}
     _, options = resolve(argv, env, pyproject)
     _, default = resolve([], {}, tmp_path / "none.toml")
+    assert isinstance(options, Options)
+    assert isinstance(default, Options)
     places = (("line", line), ("variable", variable), ("key", key))
     assert options.jobs == next((n for place, n in places if place in given_by), default.jobs)

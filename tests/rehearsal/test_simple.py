@@ -110,3 +110,15 @@ def test_head(stocked: tuple[Sandbox, Path]) -> None:
     assert answer.content == b""
     sandbox.http.get(file["url"])
     assert path.exists()
+
+
+def test_what_has_not_changed_is_not_sent_again(stocked: tuple[Sandbox, Path]) -> None:
+    sandbox, path = stocked
+    first = sandbox.listing("dotted-name")
+    asked = {"Accept": SIMPLE_JSON, "If-None-Match": first.headers["ETag"]}
+    again = sandbox.http.get(first.url, headers=asked)
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["ETag"] == first.headers["ETag"]
+    proof = sandbox.provenance(path)
+    assert sandbox.provenance(path, **{"If-None-Match": proof.headers["ETag"]}).status_code == 304
+    assert sandbox.provenance(path, **{"If-None-Match": '"other"'}).content == proof.content

@@ -6,20 +6,21 @@ Run it after every change of the table: python tests/support/options_doc.py > do
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import get_args
 
-from publisher.commands import EVERYWHERE, FILES
-from publisher.options import rows
+from publisher import options, reading
+from publisher.commands import EVERYWHERE, FILES, READ
 from publisher.rows import Group, Row
 
 HEAD = """\
 # Options
 
-<!-- Written by tests/support/options_doc.py from the table in src/publisher/options.py. -->
+<!-- Written by tests/support/options_doc.py from the tables options.py and reading.py. -->
 
     python -m publisher [publish|doctor|build|attest] [option ...] [PATH ...]
     python -m publisher sandbox [option ...]
+    python -m publisher [verify|pin] [option ...] [WHAT ...]
 
 The command line beats the environment, which beats `[tool.publisher]` in pyproject.toml, which
 beats the default. Each place takes the same values; a list is separated by commas or spaces in a
@@ -29,6 +30,13 @@ error, and the message names the nearest one.
 
 Options with *no* under pyproject.toml decide what is trusted or whether anything is published.
 They are never read from there: whoever can change a project's files could change them.
+"""
+READING = "# Options of verify and pin"
+READ_HEAD = f"""
+{READING}
+
+Their keys are those of `[tool.publisher.verify]` in pyproject.toml; their variables are named as
+those above. No CI's face offers them.
 """
 TABLE = """\
 | Flag | Variable | Default | pyproject.toml | What it does |
@@ -42,10 +50,17 @@ def document() -> str:
 
 def _lines() -> Iterator[str]:
     yield HEAD.rstrip()
+    yield from _tables(options.rows())
+    yield READ_HEAD.rstrip()
+    yield from _tables(reading.rows())
+
+
+def _tables(rows: Sequence[Row]) -> Iterator[str]:
     for group in get_args(Group):
-        yield f"\n## {group}\n"
-        yield TABLE
-        yield from (_row(row) for row in rows() if row.group == group)
+        if any(row.group == group for row in rows):
+            yield f"\n## {group}\n"
+            yield TABLE
+            yield from (_row(row) for row in rows if row.group == group)
 
 
 def _row(row: Row) -> str:
@@ -79,7 +94,7 @@ def _meaning(row: Row) -> str:
         parts.append(f"accepted: {row.accepted}")
     if row.repeatable and "repeatable" not in row.help:
         parts.append("repeatable")
-    if row.commands not in (EVERYWHERE, FILES):
+    if row.commands not in (EVERYWHERE, FILES, READ):
         parts.append(f"for {', '.join(f'`{name}`' for name in row.commands)}")
     return "; ".join(parts)
 

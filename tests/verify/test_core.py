@@ -545,7 +545,7 @@ def test_production_does_not_believe_a_rehearsal(production: Verifier, good: Jso
         ({"version": 2, "attestation_bundles": []}, "malformed"),
         ({"version": 1, "attestation_bundles": []}, "no publish attestation"),
         (wrapped(), "no publish attestation"),
-        (wrapped(publisher={"kind": "Jenkins"}), "malformed"),
+        (wrapped(publisher={"kind": "Jenkins"}), "kind 'Jenkins', new to us"),
         (wrapped({}), "malformed"),
         ([], "malformed"),
     ],

@@ -39,6 +39,10 @@ class ChangedProvenance(AttestError):
     """Earlier releases are attested, or attested by another publisher than this one."""
 
 
+class EmailInPublicLog(AttestError):
+    """Signing as a person would write their address into a log, for ever; nobody agreed to it."""
+
+
 class AttestationInvalid(AttestError):
     """An attestation does not verify under the policy the index will apply."""
 

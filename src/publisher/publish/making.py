@@ -8,6 +8,7 @@ from publisher.files import try_folder, write_whole, writing
 from publisher.models import Attested, Dist
 from publisher.publish import contract, existing
 from publisher.publish.preparation import Preparation, count
+from publisher.remarks import remark
 
 
 class Building(Preparation):
@@ -42,6 +43,9 @@ class Signing(Preparation):
         self.proofs.find(who, found)
         for one in self.proofs.make(who, found):
             self._put(one)
+        support = self.provider.supports("pypi")
+        if not support.attest:
+            self.record.note(remark("index-takes-none", support.why))
 
     def _put(self, one: Attested) -> None:
         place = self._folder(one.dist) / f"{one.dist.filename}{existing.end_of(one)}"

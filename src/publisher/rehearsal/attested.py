@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from publisher.rehearsal.maintainers import Maintainer
 from publisher.rehearsal.store import Grant
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
     from pypi_attestations import Attestation, Publisher
+    from sigstore.verify.policy import VerificationPolicy
 
 LIMIT = 2
 
@@ -21,14 +23,31 @@ class AttestationsError(Exception):
     """Why an upload's attestations are refused; the upload is refused with them."""
 
 
-def provenance(grant: Grant, text: str, filename: str, sha256: str, wait: Wait) -> dict[str, Any]:
+def provenance(
+    grant: Grant,
+    text: str,
+    filename: str,
+    sha256: str,
+    wait: Wait,
+    *,
+    persons: Sequence[Maintainer] = (),
+) -> dict[str, Any]:
     """Verify attestations for the registered publisher and wrap them as provenance.
 
-    ``wait`` returns when Sigstore's library is imported and finds the rehearsal's trust root.
+    Args:
+        grant: What the upload token allows.
+        text: The attestations as JSON.
+        filename: What they must be about.
+        sha256: Its digest.
+        wait: Returns when Sigstore's library is imported and finds the rehearsal's trust root.
+        persons: Whose own attestations this index takes; a real one takes nobody's.
 
     Raises:
         AttestationsError: With the index's own text.
     """
+    if grant.publisher is None and persons:
+        wait()
+        return _of_a_person(_parse(text), persons, filename, sha256)
     if grant.publisher is None:
         raise AttestationsError("Attestations are only supported when using Trusted Publishing")
     identity = grant.publisher.identity()
@@ -38,7 +57,28 @@ def provenance(grant: Grant, text: str, filename: str, sha256: str, wait: Wait) 
         raise AttestationsError(text)
     wait()
     attestations = _parse(text)
-    _verify(attestations, identity, filename, sha256)
+    _verify(attestations, _readers()[1].validate_python(identity), filename, sha256)
+    return _wrapped(attestations, identity)
+
+
+def _of_a_person(
+    attestations: list[Attestation], persons: Sequence[Maintainer], filename: str, sha256: str
+) -> dict[str, Any]:
+    """Provenance of the first of them who signed all of it."""
+    from sigstore.verify.policy import Identity
+
+    for person in persons:
+        policy = Identity(identity=person.email, issuer=person.issuer)
+        try:
+            _verify(attestations, policy, filename, sha256)
+        except AttestationsError as error:
+            refusal = error  # of the last one
+        else:
+            return _wrapped(attestations, person.identity())
+    raise refusal
+
+
+def _wrapped(attestations: list[Attestation], identity: dict[str, str | None]) -> dict[str, Any]:
     objects = [attestation.model_dump(mode="json") for attestation in attestations]
     bundle = {"publisher": identity, "attestations": objects}
     return {"version": 1, "attestation_bundles": [bundle]}
@@ -69,11 +109,13 @@ def _parse(text: str) -> list[Attestation]:
 
 
 def _verify(
-    attestations: list[Attestation], identity: dict[str, str | None], filename: str, sha256: str
+    attestations: list[Attestation],
+    publisher: Publisher | VerificationPolicy,
+    filename: str,
+    sha256: str,
 ) -> None:
     from pypi_attestations import Distribution, VerificationError
 
-    publisher = _readers()[1].validate_python(identity)
     dist = Distribution(name=filename, digest=sha256)
     seen = set()
     for attestation in attestations:

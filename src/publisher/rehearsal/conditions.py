@@ -33,6 +33,7 @@ class Settings:
     ``new_projects`` is how many projects tokens of users may still make. ``classifiers`` are all
     valid ones, if the rehearsal is to know them; deprecated ones come with their successors.
     ``issuers`` are organizations' own identity providers, with the kind of their publishers.
+    With ``persons`` it takes attestations of a project's maintainers, as no real index does.
     ``new_release_ms`` is how long a new release takes to be made: further uploads into it that
     arrive meanwhile fail, as two requests that make the same row do.
 
@@ -42,6 +43,7 @@ class Settings:
 
     file_limit: int | None = None
     attestations: bool = True
+    persons: bool = False
     read_only: bool = False
     uploads: bool = True
     registration: bool = True

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from publisher.rehearsal.conditions import ConditionsError, change_project
 from publisher.rehearsal.fulcio import Fulcio
 from publisher.rehearsal.issuer import Issuer
+from publisher.rehearsal.login import Login
+from publisher.rehearsal.maintainers import Maintainer
 from publisher.rehearsal.messages import Reply, ReplyError, Request, Route, json_reply
 from publisher.rehearsal.publishers import register
 from publisher.rehearsal.traffic import Fault, Traffic
@@ -39,9 +41,12 @@ class Control:
         fulcio: Fulcio,
         indexes: Sequence[Index],
         traffic: Traffic,
+        *,
+        login: Login,
     ) -> None:
         self._world = {"schema": SCHEMA, **world}
         self._issuer = issuer
+        self._login = login
         self._fulcio = fulcio
         self._indexes = indexes
         self._traffic = traffic
@@ -54,6 +59,7 @@ class Control:
             Route("GET", "/log", lambda _: json_reply(200, self._traffic.log())),
             Route("GET", "/secrets", self._secrets),
             Route("POST", "/persona", self._persona),
+            Route("POST", "/login", self._sit),
             Route("POST", "/api-token", self._api_token),
             Route("POST", "/password", self._password),
             Route("POST", "/index", self._index),
@@ -86,19 +92,43 @@ class Control:
         if not isinstance(claims, dict) or "iss" not in claims or not isinstance(publisher, dict):
             raise _refused("a persona has claims, with iss, and a publisher")
         try:
-            pending = asked.get("pending")
-            projects = asked.get("projects") if pending is None else [str(pending)]
-            trusted = register(publisher, claims, projects)
+            self._trust(publisher, claims, asked.get("projects"), asked.get("pending"))
         except (KeyError, ValueError) as error:
             raise _refused(f"not a publisher: {error}") from error
+        player = self._issuer.add(claims, asked.get("overrides"))
+        url = f"{self._world['issuer']}/token/{player.id}?api-version=2.0"
+        return json_reply(200, {"request_url": url, "request_token": player.bearer})
+
+    def _trust(
+        self,
+        publisher: dict[str, Any],
+        claims: dict[str, Any],
+        projects: list[str] | None,
+        pending: object,
+    ) -> None:
+        """Register a publisher at every index; a person is no publisher, but a maintainer."""
+        if publisher.get("kind") == "Email":
+            someone = Maintainer.of(publisher, projects)
+            for index in self._indexes:
+                index.store.maintainers.append(someone)
+            return
+        trusted = register(publisher, claims, projects if pending is None else [str(pending)])
         for index in self._indexes:
             if pending is None:
                 index.exchange.register(trusted)
             else:
                 index.exchange.expect(trusted)
-        player = self._issuer.add(claims, asked.get("overrides"))
-        url = f"{self._world['issuer']}/token/{player.id}?api-version=2.0"
-        return json_reply(200, {"request_url": url, "request_token": player.bearer})
+
+    def _sit(self, request: Request) -> Reply:
+        """A person sits down before the browser that a login is done in."""
+        asked = _object(request)
+        try:
+            self._login.sit(
+                asked["email"], asked["connector"], verified=asked.get("verified", True)
+            )
+        except KeyError as error:
+            raise _refused(f"a person has an email and a connector: {error}") from error
+        return json_reply(200, {})
 
     def _api_token(self, request: Request) -> Reply:
         """A user's own token, which can upload but not attest."""

@@ -196,9 +196,11 @@ def attestations(upload: Upload) -> None:
     if not texts or not upload.settings.attestations:
         return
     part = upload.content
+    persons = upload.store.maintainers if upload.settings.persons else ()
+    mine = [person for person in persons if person.maintains(upload.name)]
     try:
         upload.provenance = attested.provenance(
-            upload.grant, texts[0], part.filename, part.sha256, upload.wait
+            upload.grant, texts[0], part.filename, part.sha256, upload.wait, persons=mine
         )
     except attested.AttestationsError as error:
         text = f"Invalid attestations supplied during upload: {error}"

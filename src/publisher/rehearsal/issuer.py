@@ -94,7 +94,9 @@ class Issuer:
         document = {
             "issuer": request.base,
             "jwks_uri": f"{request.base}/.well-known/jwks",
-            "response_types_supported": ["id_token"],
+            "authorization_endpoint": f"{request.base}/auth",
+            "token_endpoint": f"{request.base}/token",
+            "response_types_supported": ["id_token", "code"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS256"],
         }

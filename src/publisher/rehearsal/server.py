@@ -6,6 +6,7 @@ Nothing but ``http.server``; each service has its own port on 127.0.0.1, keeps c
 
 from __future__ import annotations
 
+import hashlib
 import re
 import socket
 import ssl
@@ -14,6 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from http.client import HTTPMessage
 from http.server import ThreadingHTTPServer
 from io import BytesIO
@@ -217,7 +219,7 @@ class _Handler(Breakable):
         generation = service.traffic.generation
         fault = self.fault = service.traffic.fault(service.name, request.method, path)
         if fault is None:
-            return service.answer(request)
+            return _conditional(request, service.answer(request))
         own = Reply(fault.status, fault.body.encode(), fault.content_type)
         if fault.after:
             own = service.answer(request)
@@ -250,3 +252,13 @@ class _Handler(Breakable):
 
     def log_message(self, *_args: Any) -> None:
         """The request log is ``Traffic``'s, without secrets."""
+
+
+def _conditional(request: Request, reply: Reply) -> Reply:
+    """Name what is answered by its digest, and don't send it to whoever has it (RFC 9110)."""
+    if request.method != "GET" or reply.status != 200 or not isinstance(reply.body, bytes):
+        return reply
+    tag = f'"{hashlib.sha256(reply.body).hexdigest()[:32]}"'
+    if request.headers.get("If-None-Match") == tag:
+        return replace(reply, status=304, body=b"", headers=(("ETag", tag),))
+    return replace(reply, headers=(*reply.headers, ("ETag", tag)))

@@ -14,6 +14,7 @@ from publisher.rehearsal.conditions import Settings
 from publisher.rehearsal.control import Control
 from publisher.rehearsal.fulcio import Fulcio
 from publisher.rehearsal.issuer import Issuer
+from publisher.rehearsal.login import Login
 from publisher.rehearsal.oidc import Exchange
 from publisher.rehearsal.rekor import Rekor
 from publisher.rehearsal.rules import PASSWORD_RULES, RULES
@@ -152,9 +153,10 @@ class Stage:
         )
         self.warmup = Warmup(config, folder)
         provider = Issuer()
+        login = Login(provider)
         authority = Fulcio(provider, roots)
         self._plays = [
-            (issuer, provider.routes()),
+            (issuer, [*provider.routes(), *login.routes()]),
             (fulcio, authority.routes()),
             (rekor, Rekor(roots.rekor_key).routes()),
         ]
@@ -175,7 +177,7 @@ class Stage:
             "trust_config": config,
             "ca": ca,
         }
-        self._board = Control(world, provider, authority, self._indexes, traffic)
+        self._board = Control(world, provider, authority, self._indexes, traffic, login=login)
 
     def start(self) -> str:
         """Let all services answer, and return the control URL."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from packaging.utils import canonicalize_name, canonicalize_version
 
+from publisher.rehearsal.maintainers import Maintainer
 from publisher.rehearsal.publishers import TrustedPublisher
 
 TOKEN_LIFETIME = 900
@@ -111,6 +112,7 @@ class Store:
         self.projects: dict[str, Project] = {}
         self.deleted: set[str] = set()
         """Filenames that were used once and never again."""
+        self.maintainers: list[Maintainer] = []
         self._contents: dict[str, File] = {}
         self._grants: dict[str, Grant] = {}
         self.issued: list[str] = []

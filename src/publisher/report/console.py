@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
@@ -147,6 +147,11 @@ class Console:
 
         line, style = summary.last_word(run)
         self._pen.line(self._clean(line), style)
+
+    def lines(self, lines: Iterable[tuple[str, str]], *, loud: bool) -> None:
+        """Lines with their styles; those that are not ``loud`` are left out of a quiet run."""
+        for text, style in lines if loud or self._verbosity >= 0 else ():
+            self._pen.line(self._clean(text), style)
 
     def _show(
         self, head: str, style: str, message: str, facts: Mapping[str, object], hint: str

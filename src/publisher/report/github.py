@@ -62,7 +62,7 @@ def masks(secret: Secret) -> Iterator[str]:
     It is struck out wherever it occurs, so a line that is only a brace is no mask.
     """
     lines = secret.reveal().splitlines()
-    return (f"::add-mask::{_data(line)}" for line in lines if len(line.strip()) >= SHORTEST)
+    return (f"::add-mask::{data(line)}" for line in lines if len(line.strip()) >= SHORTEST)
 
 
 def commands(run: Run) -> Iterator[str]:
@@ -72,10 +72,10 @@ def commands(run: Run) -> Iterator[str]:
         if level := LEVELS.get(finding.severity):
             parts = [finding.message, finding.hint, word if level == "error" else ""]
             text = "\n".join(filter(None, map(visible, parts)))
-            yield f"::{level} title={_property(finding.code)}::{_data(text)}"
+            yield f"::{level} title={property_value(finding.code)}::{data(text)}"
     if run.exit_code == 0:
         names = ", ".join(" ".join(release) for release in releases(run))
-        yield f"::notice title={_property(names)}::{_data(word)}"
+        yield f"::notice title={property_value(names)}::{data(word)}"
 
 
 def outputs(run: Run, links: Sequence[str], report: Path | None) -> str:
@@ -107,12 +107,14 @@ def _output(name: str, value: str) -> str:
     return f"{name}<<{end}\n{value}\n{end}\n"
 
 
-def _data(text: str) -> str:
+def data(text: str) -> str:
+    """Text as the message of a command."""
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def _property(text: str) -> str:
-    return _data(plain(text)).replace(":", "%3A").replace(",", "%2C")
+def property_value(text: str) -> str:
+    """Text as a property of a command, such as its title."""
+    return data(plain(text)).replace(":", "%3A").replace(",", "%2C")
 
 
 def _is_file(stream: TextIO) -> bool:

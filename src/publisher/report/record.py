@@ -30,8 +30,8 @@ def as_report(run: Run) -> dict[str, Any]:
     """
     reviewed = run.review or run.command == "doctor"
     report = doctor.as_value(run, run.review or Review()) if reviewed else _published(run)
-    report["findings"] = [_finding(finding) for finding in run.findings]
-    return {key: _plain(value, key) for key, value in report.items()}
+    report["findings"] = [described(finding) for finding in run.findings]
+    return {key: plain_value(value, key) for key, value in report.items()}
 
 
 def _published(run: Run) -> dict[str, object]:
@@ -144,7 +144,8 @@ def _attestation(attested: Attested) -> dict[str, object]:
     }
 
 
-def _finding(finding: Finding) -> dict[str, object]:
+def described(finding: Finding) -> dict[str, object]:
+    """A finding as every report has it."""
     return {
         "code": finding.code,
         "severity": finding.severity,
@@ -159,15 +160,15 @@ def _time(moment: datetime) -> str:
     return utc(moment).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _plain(value: object, where: str) -> object:
+def plain_value(value: object, where: str) -> object:
     """A copy made of JSON values only; the error names the place and type, never the value."""
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float) and value - value == 0:  # neither infinite nor NaN
         return value
     if isinstance(value, list | tuple):
-        return [_plain(item, f"{where}[{at}]") for at, item in enumerate(value)]
+        return [plain_value(item, f"{where}[{at}]") for at, item in enumerate(value)]
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return {key: _plain(item, f"{where}.{key}") for key, item in value.items()}
+        return {key: plain_value(item, f"{where}.{key}") for key, item in value.items()}
     name = type(value).__name__
     raise InternalError(f"the report's {where} is no JSON value: {name}", facts={"type": name})

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from publisher.errors import TrustRootUnavailable
 from publisher.models import Certificate, Proof
-from publisher.transport import LOST
+from publisher.verify import roots, statement
+from publisher.verify.statement import Unproven as Unproven
 
 if TYPE_CHECKING:
     import pypi_attestations
@@ -23,7 +22,8 @@ if TYPE_CHECKING:
     from sigstore.models import ClientTrustConfig
     from sigstore.verify.policy import VerificationPolicy
 
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+EMAIL = "Email"
+"""A publisher of our own, which PEP 740 leaves room for: a person, by address and by issuer."""
 FULCIO_ARC = "1.3.6.1.4.1.57264.1."
 # Names of the extensions, from Fulcio's docs/oid-info.md; 23 and 24 exist since 2025 and 2026.
 CLAIMS = {
@@ -44,48 +44,21 @@ CLAIMS = {
     22: "source_repository_visibility",
     23: "deployment_environment",
 }
+PUBLISHERS = frozenset({"GitHub", "GitLab", "Google", "CircleCI", EMAIL})
+"""Kinds of publishers whose certificates can be compared with what the index says."""
 
 
-class Unproven(Exception):
-    """The evidence does not prove what it should; the text says why."""
+class UnknownPublisher(Unproven):
+    """The index names a kind of publisher that we don't know: neither proven nor refuted."""
 
 
 def trust(config: str | None) -> ClientTrustConfig:
     """Sigstore's trust: the given ClientTrustConfig (JSON), else the public instance by TUF.
 
-    TUF verifies everything from the root that sigstore embeds, at every load. PEP 740 objects
-    have no place for the timestamps that Rekor v2 needs, so version 1 is asked for.
-
     Raises:
         TrustRootUnavailable: It can't be fetched, or does not verify.
     """
-    from sigstore.errors import Error
-    from sigstore.models import ClientTrustConfig
-    from tuf.api.exceptions import DownloadError, RepositoryError
-
-    try:
-        if config is not None:
-            loaded = ClientTrustConfig.from_json(config)
-        else:
-            loaded = ClientTrustConfig.production()
-        loaded.force_tlog_version = 1
-        loaded.trusted_root  # noqa: B018 - parses it
-        loaded.signing_config  # noqa: B018 - as above
-    except (
-        Error,
-        DownloadError,
-        RepositoryError,
-        *LOST,
-        ValueError,
-    ) as error:
-        raise TrustRootUnavailable(
-            "Sigstore's trust root could not be obtained and verified",
-            facts={"reason": f"{type(error).__name__}: {error}"},
-            hint="Run again; if it stays, does the network let Sigstore's TUF repository through?"
-            if config is None
-            else "Is the file of --trust-config a ClientTrustConfig of Sigstore, as JSON?",
-        ) from error
-    return loaded
+    return roots.load(config).config
 
 
 class Verifier:
@@ -101,7 +74,11 @@ class Verifier:
         self._sigstore = SigstoreVerifier(trusted_root=trusted.trusted_root)
 
     def attestation(
-        self, text: str | bytes, filename: str, sha256: str, publisher: Mapping[str, str | None]
+        self,
+        text: str | bytes,
+        filename: str,
+        sha256: str,
+        publisher: Mapping[str, str | None] | None,
     ) -> Proof:
         """Verify one PEP 740 attestation object of the named file.
 
@@ -109,7 +86,8 @@ class Verifier:
             text: The attestation as JSON.
             filename: The distribution's name; the statement's subject must parse to the same.
             sha256: Its digest in lowercase hex.
-            publisher: The PEP 740 publisher object that the certificate must prove.
+            publisher: The PEP 740 publisher object that the certificate must prove; ``None`` for
+                whomever it names.
 
         Raises:
             Unproven: It does not hold, for whatever reason.
@@ -121,11 +99,11 @@ class Verifier:
             if len(attestation.verification_material.transparency_entries) != 1:
                 raise Unproven("it must have exactly one transparency log entry")
             bundle = attestation.to_bundle()
-            policy = _policy(tuple(publisher.items()))
+            policy = _Whoever() if publisher is None else _policy(tuple(publisher.items()))
             _, payload = self._sigstore.verify_dsse(bundle, policy)
             certificate = describe(bundle.signing_certificate)
-            check_environment(certificate, publisher)
-            predicate_type = _check_statement(payload, filename, sha256)
+            check_environment(certificate, publisher or {})
+            predicate_type = statement.check(payload, filename, sha256)
             entry = bundle.log_entry._inner  # noqa: SLF001 - the public view has no times
             moment = int(entry.integrated_time or 0)  # None: sigstore has refused it before
             return Proof(predicate_type, entry.log_index, moment, certificate)
@@ -139,27 +117,38 @@ class Verifier:
         body: Mapping[str, object],
         filename: str,
         sha256: str,
-        publisher: Mapping[str, str | None],
+        publisher: Mapping[str, str | None] | None = None,
     ) -> tuple[Proof, ...]:
         """Verify an index's provenance object (PEP 740), every attestation in it.
 
+        Args:
+            body: The object.
+            filename: The distribution's name.
+            sha256: Its digest in lowercase hex.
+            publisher: Who must have published; by default whomever the index names. Either way,
+                the certificates must prove it.
+
         Raises:
+            UnknownPublisher: The index names a kind of publisher that nobody here knows.
             Unproven: One fails, the index names another publisher, or there is no publish
                 attestation among them.
         """
-        from pypi_attestations import AttestationType, Provenance
+        from pypi_attestations import AttestationType
 
+        _check_kinds(body)
         try:
-            provenance = Provenance.model_validate(body)
+            provenance = _provenance().model_validate(body)
         except ValueError as error:
             raise Unproven(f"the provenance object is malformed: {_reason(error)}") from error
         proofs = []
         for bundle in provenance.attestation_bundles:
-            _check_publisher(bundle.publisher, publisher)
+            claimed = bundle.publisher.model_dump()
+            expected = claimed if publisher is None else publisher
+            _check_publisher(bundle.publisher, expected)
             for attestation in bundle.attestations:
                 text = attestation.model_dump_json()
-                proof = self.attestation(text, filename, sha256, publisher)
-                check_environment(proof.certificate, bundle.publisher.model_dump())
+                proof = self.attestation(text, filename, sha256, expected)
+                check_environment(proof.certificate, claimed)
                 proofs.append(proof)
         kinds = [proof.predicate_type for proof in proofs]
         if AttestationType.PYPI_PUBLISH_V1 not in kinds:
@@ -167,6 +156,23 @@ class Verifier:
         if len(set(kinds)) != len(kinds):
             raise Unproven("it holds two attestations of one predicate type")
         return tuple(proofs)
+
+
+class _Whoever:
+    """A policy that lets every certificate through: whose it is, is for the caller to judge."""
+
+    def verify(self, cert: x509.Certificate) -> None:
+        """Nothing."""
+
+
+def _check_kinds(body: Mapping[str, object]) -> None:
+    """Let a publisher of a kind that is new to us be told from a malformed object."""
+    bundles = body.get("attestation_bundles") if isinstance(body, dict) else None
+    for bundle in bundles if isinstance(bundles, list) else ():
+        publisher = bundle.get("publisher") if isinstance(bundle, dict) else None
+        kind = publisher.get("kind") if isinstance(publisher, dict) else None
+        if isinstance(kind, str) and kind not in PUBLISHERS:
+            raise UnknownPublisher(f"the index names a publisher of the kind {kind!r}, new to us")
 
 
 @functools.lru_cache(maxsize=128)  # one certificate signs all files of a run
@@ -197,12 +203,39 @@ def _iso(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
+@functools.lru_cache(maxsize=1)
+def _provenance() -> type[pypi_attestations.Provenance]:
+    """PEP 740's provenance object, whose publisher may also be a person."""
+    from pydantic import BaseModel
+    from pypi_attestations import AttestationBundle, Provenance, Publisher
+
+    class Person(BaseModel):
+        kind: Literal["Email"]
+        email: str
+        issuer: str
+
+    class Bundle(AttestationBundle):
+        publisher: Publisher | Person  # type: ignore[assignment]  # wider on purpose
+
+    class Whole(Provenance):
+        attestation_bundles: list[Bundle]  # type: ignore[assignment]  # as above
+
+    return Whole
+
+
 @functools.lru_cache(maxsize=128)
 def _policy(publisher: tuple[tuple[str, str | None], ...]) -> VerificationPolicy:
     """The policy that the index applies to an attestation of this publisher."""
     from pydantic import TypeAdapter
     from pypi_attestations import Publisher
+    from sigstore.verify.policy import Identity
 
+    said = dict(publisher)
+    if said.get("kind") == EMAIL:
+        email, issuer = said.get("email"), said.get("issuer")
+        if not (email and issuer):
+            raise Unproven("an e-mail identity is an address and who vouches for it")
+        return Identity(identity=email, issuer=issuer)
     known: pypi_attestations.Publisher = TypeAdapter(Publisher).validate_python(dict(publisher))
     return known._as_policy()  # noqa: SLF001 - the very policy of the index; no public way to it
 
@@ -223,43 +256,6 @@ def _check_publisher(
     for key, value in expected.items():
         if key != "environment" and said.get(key) != value:
             raise Unproven(f"the index names {key} {said.get(key)!r}, expected {value!r}")
-
-
-def _check_statement(payload: bytes, filename: str, sha256: str) -> str:
-    """Check subject, name, digest and predicate; return the predicate type."""
-    from pypi_attestations import AttestationType
-
-    statement = json.loads(payload)
-    if statement.get("_type") != STATEMENT_TYPE:
-        raise Unproven(f"it is no in-toto v1 statement: {statement.get('_type')!r}")
-    subjects = statement.get("subject") or []
-    if len(subjects) != 1:
-        raise Unproven(f"the statement has {len(subjects)} subjects, not one")
-    name, digest = subjects[0].get("name") or "", subjects[0].get("digest", {}).get("sha256")
-    if digest != sha256:
-        raise Unproven(f"it is about other content: sha256 {digest}, expected {sha256}")
-    if _parsed(name) != _parsed(filename):
-        raise Unproven(f"it is about {name!r}, not {filename!r}")
-    kind = statement.get("predicateType")
-    if kind not in {known.value for known in AttestationType}:
-        raise Unproven(f"its predicate type {kind!r} is not known")
-    if kind == AttestationType.PYPI_PUBLISH_V1 and statement.get("predicate") not in (None, {}):
-        raise Unproven("a publish attestation has no predicate, this one has")
-    return str(kind)
-
-
-def _parsed(filename: str) -> object:
-    """A distribution's filename as packaging understands it; ASCII only."""
-    from packaging.utils import parse_sdist_filename, parse_wheel_filename
-
-    try:
-        if not filename.isascii():
-            raise ValueError("not ASCII")
-        if filename.endswith(".whl"):
-            return parse_wheel_filename(filename)
-        return filename.endswith(".zip"), parse_sdist_filename(filename)
-    except ValueError as error:
-        raise Unproven(f"{filename!r} is not a distribution's name") from error
 
 
 def _reason(error: Exception) -> str:

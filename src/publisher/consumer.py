@@ -1,0 +1,236 @@
+"""``verify`` and ``pin``: from options and environment to an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from publisher import signals, surroundings
+from publisher.ahead import ahead
+from publisher.errors import (
+    EvidenceIncomplete,
+    InvalidValue,
+    PublisherError,
+    TrustRootUnavailable,
+)
+from publisher.files import write_whole, writing
+from publisher.http import Http
+from publisher.reading import Reading
+from publisher.report import sarif, verdicts
+from publisher.report.console import Console
+from publisher.verify import core, pins, pylock, roots, targets
+from publisher.verify.checking import Check, Expected
+from publisher.verify.evidence import Evidence
+from publisher.verify.model import Examination, Observed, TrustRoot, Verdict
+from publisher.verify.pinning import Pinning, changed
+from publisher.verify.shelf import NotHere, Shelf
+from publisher.verify.verdict import judge
+from publisher.world import INDEXES, Index, custom
+
+ACTORS = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "USER", "LOGNAME", "USERNAME")
+"""Variables that name whoever runs this."""
+
+
+def run(command: str, options: Reading, env: Mapping[str, str], console: Console) -> int:
+    """Run ``verify`` or ``pin``, say what was found, and return the exit code."""
+    examined = Examination(command, options.fail_on)
+    errors: list[PublisherError] = []
+    try:
+        with signals.as_errors():
+            Consumer(options, env, examined, console).work()
+            errors += judge(examined, locked=options.locked)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place that ends a run
+        errors.insert(0, signals.cause_of(error))
+    examined.exit_code = errors[0].exit_code if errors else 0
+    examined.findings += [error.finding() for error in errors]
+    return _finish(options, examined, console, errors)
+
+
+def _finish(
+    options: Reading, examined: Examination, console: Console, errors: list[PublisherError]
+) -> int:
+    verdicts.tell(console, examined, verbose=options.verbosity > 0)
+    for error in errors:
+        console.show_error(error)
+    if options.report:
+        try:
+            verdicts.write(examined, options.report)
+        except PublisherError as error:
+            console.show_error(error)
+            examined.exit_code = examined.exit_code or error.exit_code
+    if options.format == "json":
+        verdicts.show(verdicts.as_json(examined))
+    elif options.format == "sarif":
+        verdicts.show(sarif.as_json(examined))
+    elif options.format == "github":
+        verdicts.show("\n".join(sarif.commands(examined)))
+    console.lines([verdicts.last_word(examined)], loud=True)
+    return examined.exit_code
+
+
+class Consumer:
+    """One run of a command."""
+
+    def __init__(
+        self, options: Reading, env: Mapping[str, str], examined: Examination, console: Console
+    ) -> None:
+        self.options, self.env, self.examined, self.console = options, env, examined, console
+
+    def work(self) -> None:
+        """Do what is asked for.
+
+        Raises:
+            PublisherError: It can't be done.
+        """
+        _check(self.options)
+        with self._evidence() as evidence:
+            if self.options.attestation or self.options.provenance:
+                self.examined.verdicts.append(self._alone(evidence))
+                return
+            book = _book(self.options.lock)
+            private = self.options.private
+            check = Check(evidence, self._index, book.projects, private, self._expected())
+            if self.examined.command == "pin":
+                self._pin(check, book)
+                return
+            self.examined.verdicts += check.all(targets.read(self.options.paths, Path()))
+
+    @contextmanager
+    def _evidence(self) -> Iterator[Evidence]:
+        """The way to the index and to the one verifier, which is made ready meanwhile."""
+        http = Http(ca=surroundings.tls_roots(self.env), notice=self.console.say)
+        shelf = Shelf(http, cache_folder(self.env), self.options.offline)
+        evidence = Evidence(shelf, ahead(self._verifier).result)
+        try:
+            yield evidence
+        except TrustRootUnavailable as error:
+            raise EvidenceIncomplete(error.message, facts=error.facts, hint=error.hint) from error
+        finally:
+            self.examined.requests = http.requests
+            evidence.close()
+            http.close()
+
+    def _verifier(self) -> core.Verifier:
+        path = self.options.trust_config
+        text = surroundings.text_of("--trust-config", path) if path else None
+        root, now = roots.load(text, offline=self.options.offline), datetime.now(UTC)
+        if root.too_old(now):
+            raise TrustRootUnavailable(
+                f"Sigstore's trust root in the cache has ended {root.overdue(now).days} days ago",
+                facts={"sha256": root.sha256, "until": str(root.until)},
+                hint="Run once with network; nobody else can tell what became of it since.",
+            )
+        stale = root.overdue(now) > timedelta()
+        self.examined.trust = TrustRoot(root.sha256, root.until, stale)
+        return core.Verifier(root.config)
+
+    def _alone(self, evidence: Evidence) -> Verdict:
+        """One file, and evidence that lies beside it: no index is asked."""
+        (path,) = map(Path, self.options.paths)
+        digest = targets.sha256_of(path)
+        (target,) = targets.read([str(path)], Path())
+        found = Observed(target.project, target.version, path.name, digest, "unattested")
+        if self.options.attestation:
+            text = surroundings.text_of("--attestation", self.options.attestation)
+            found = evidence.attested(found, text)
+        elif self.options.provenance:
+            text = surroundings.text_of("--provenance", self.options.provenance)
+            found = evidence.provenance(found, text)
+        return Verdict(target.project, target.version, (self._expected().check(found),))
+
+    def _expected(self) -> Expected:
+        options = self.options
+        subject, issuer = options.cert_identity, options.cert_oidc_issuer
+        return Expected(options.repo or "", subject or "", issuer or "")
+
+    def _index(self, named: str) -> Index:
+        """The index that was asked for, else the one that a lock names, else PyPI."""
+        wanted = self.options.index or named or "pypi"
+        if wanted in INDEXES:
+            return INDEXES[wanted]()
+        for known in (make() for make in INDEXES.values()):
+            if (known.simple_url or "").rstrip("/") == wanted.rstrip("/"):
+                return known
+        if not surroundings.usable(wanted):
+            raise NotHere("its index has no https URL, or one with a password: it is not asked")
+        return custom(wanted, wanted)
+
+    def _pin(self, check: Check, book: pins.Pins) -> None:
+        pinning = Pinning(check, self.options.fail_on, datetime.now(UTC))
+        for name in self.options.accept:
+            project, version = targets.requirement(name)
+            if not version:
+                raise InvalidValue(f"--accept: {name} needs a version, NAME==VERSION")
+            found = pinning.accept(
+                targets.Target(project, version), self._who(), self.options.reason or ""
+            )
+            self.examined.verdicts.append(found)
+        if self.options.paths or not self.options.accept:
+            self.examined.verdicts += pinning.all(targets.read(self.options.paths, Path()))
+        if names := changed(book.projects, pinning.memories):
+            text = pins.write(replace(book, projects=pinning.memories))
+            _write(text, self.options.lock)
+            self.console.say(f"{self.options.lock}: {', '.join(names)}")
+        if self.options.pylock:
+            self._enrich()
+
+    def _enrich(self) -> None:
+        """Write who published into each pylock.toml that was pinned (PEP 751)."""
+        known = {
+            (one.project, one.version): [
+                pylock.as_published(who) for file in one.files[:1] for who in file.publishers
+            ]
+            for one in self.examined.verdicts
+            if one.place and any(file.publishers for file in one.files)
+        }
+        paths = {one.place.path for one in self.examined.verdicts if one.place}
+        for path in sorted(Path(name) for name in paths):
+            if path.name.startswith("pylock."):
+                _write(pylock.enrich(path.read_text("utf-8"), known), path)
+
+    def _who(self) -> str:
+        """Who accepts: as the CI knows them, else as the system does."""
+        return next((self.env[name] for name in ACTORS if self.env.get(name)), "somebody")
+
+
+def _book(path: Path) -> pins.Pins:
+    """What identities.lock says; nothing, if there is none yet."""
+    try:
+        return pins.read(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return pins.Pins()
+    except (OSError, ValueError) as error:
+        raise InvalidValue(f"{path} can't be read: {error}", facts={"path": str(path)}) from error
+
+
+def _write(text: str, path: Path) -> None:
+    with writing(path, f"{path} can't be written"):
+        write_whole(path, text.encode())
+
+
+def _check(options: Reading) -> None:
+    """Options that contradict each other."""
+    if options.index and options.index not in INDEXES and not surroundings.usable(options.index):
+        raise InvalidValue(
+            "--index: name pypi, testpypi, or a URL that begins with https:// and holds no password"
+        )
+    if bool(options.accept) != bool(options.reason):
+        raise InvalidValue("--accept and --reason go together: somebody will ask why")
+    beside = [flag for flag in ("attestation", "provenance") if getattr(options, flag)]
+    if len(beside) > 1 or (beside and len(options.paths) != 1):
+        raise InvalidValue("--attestation and --provenance are for one file, and one of the two")
+
+
+def cache_folder(env: Mapping[str, str]) -> Path | None:
+    """Where answers are kept between runs, as the system has it; ``None`` if nobody has a home."""
+    if sys.platform == "win32":
+        home = env.get("LOCALAPPDATA")
+    elif sys.platform == "darwin":
+        home = env.get("HOME") and f"{env['HOME']}/Library/Caches"
+    else:
+        home = env.get("XDG_CACHE_HOME") or (env.get("HOME") and f"{env['HOME']}/.cache")
+    return Path(home) / "attested-publisher" / "verify" if home else None

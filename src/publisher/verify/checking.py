@@ -1,0 +1,129 @@
+"""``verify``: who published what is asked about, and what changed since it was pinned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+
+from publisher.verify import drift, origin
+from publisher.verify.evidence import Evidence, each
+from publisher.verify.model import Change, Memory, Observed, Release, Verdict
+from publisher.verify.pages import Page, read
+from publisher.verify.shelf import NotHere
+from publisher.verify.targets import Target
+from publisher.world import Index
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Whom the user expects, as far as they say; names of repositories ignore case."""
+
+    repository: str = ""
+    subject: str = ""
+    issuer: str = ""
+
+    def check(self, file: Observed) -> Observed:
+        """The file; one that is proven to be somebody else's is a failure."""
+        if file.status != "verified":
+            return file
+        for what, expected, found in (
+            ("repository", self.repository, {one.repository for one in file.publishers}),
+            ("subject", self.subject, {file.san}),
+            ("issuer", self.issuer, {one.issuer for one in file.publishers}),
+        ):
+            if expected and {one.lower() for one in found} != {expected.lower()}:
+                who = ", ".join(sorted(found)) or "nobody"
+                why = f"its certificate names the {what} {who}, expected {expected}"
+                return replace(file, status="failed", why=why)
+        return file
+
+
+@dataclass(frozen=True)
+class Check:
+    """Looks at releases on an index.
+
+    Args:
+        evidence: The way there.
+        index: Gives the index for the URL that a lock names, or for none.
+        memories: What is remembered, by project.
+        private: Patterns of names that nobody is asked for.
+        expected: Whom the user expects.
+    """
+
+    evidence: Evidence
+    index: Callable[[str], Index]
+    memories: Mapping[str, Memory]
+    private: Sequence[str] = ()
+    expected: Expected = field(default_factory=Expected)
+
+    def all(self, targets: Sequence[Target]) -> list[Verdict]:
+        """A verdict on each, in their order."""
+        return each(self.one, targets)
+
+    def one(self, target: Target) -> Verdict:
+        """What is to be said of one release."""
+        pinned = target.project in self.memories
+        if self.is_private(target.project):
+            return self.silent(target, "private: no index is asked")
+        if target.elsewhere:
+            return self.silent(target, target.elsewhere)
+        try:
+            page = self.page(target)
+            release = self.evidence.release(page, self.version(page, target))
+        except NotHere as error:
+            return Verdict(
+                target.project, target.version, missing(target, error), (), target.place, pinned
+            )
+        return self.judged(target, release)
+
+    def silent(self, target: Target, remark: str) -> Verdict:
+        """The verdict on what is not looked at."""
+        return Verdict(target.project, target.version, place=target.place, remark=remark)
+
+    def judged(self, target: Target, release: Release) -> Verdict:
+        """The verdict on a release that was observed."""
+        files = tuple(map(self.expected.check, release.files))
+        memory = self.memories.get(target.project)
+        wanted = tuple(file for file in files if target.wants(file))
+        changes = changes_of(memory, replace(release, files=files), target)
+        if not wanted:
+            why = "the index has no file of it with a digest that is asked about"
+            wanted = missing(target, NotHere(why))
+        pinned = memory is not None
+        return Verdict(target.project, release.version, wanted, changes, target.place, pinned)
+
+    def is_private(self, project: str) -> bool:
+        """Whether no index may hear this name."""
+        return any(fnmatchcase(project, pattern) for pattern in self.private)
+
+    def page(self, target: Target) -> Page:
+        """The project's page. Raises ``NotHere``."""
+        return read(self.evidence.shelf, self.index(target.index), target.project)
+
+    def version(self, page: Page, target: Target) -> str:
+        """The version that is meant. Raises ``NotHere`` if there is none."""
+        latest = page.latest() if not target.version else None
+        version = target.version or str(latest or "")
+        if not page.release(version):
+            raise NotHere(f"the index has no files of {target.project} {version}".rstrip())
+        return version
+
+
+def changes_of(memory: Memory | None, release: Release, target: Target) -> tuple[Change, ...]:
+    """All that the rules find."""
+    known = memory or Memory(release.project)
+    return (
+        *drift.compare(known, release, target.locked),
+        *origin.compare(known, release),
+    )
+
+
+def missing(target: Target, error: NotHere) -> tuple[Observed, ...]:
+    """The files of a release of which nothing can be said."""
+    files = target.locked.files if target.locked else ()
+    named = [(name, sha256) for name, sha256 in files if name] or [("", "")]
+    return tuple(
+        Observed(target.project, target.version, name or "", sha256 or "", "incomplete", str(error))
+        for name, sha256 in named
+    )

@@ -1,0 +1,250 @@
+"""What a lock file pins: pylock.toml, uv.lock, poetry.lock, pdm.lock, requirements.txt. Pure."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from packaging.utils import InvalidName, canonicalize_name
+
+Table = Mapping[str, Any]
+
+
+class Unreadable(ValueError):
+    """A file is not what its name says; the text begins with the line."""
+
+
+@dataclass(frozen=True)
+class Locked:
+    """One version that a lock file installs from an index.
+
+    ``files`` are names and SHA-256 digests; requirements.txt knows no names, other locks may know
+    no digest: both are empty then. ``line`` is where it stands. ``index`` is the URL of the index
+    that the lock names for it, or nothing.
+    """
+
+    project: str
+    version: str
+    files: tuple[tuple[str, str], ...]
+    line: int
+    index: str = ""
+
+    def installs(self, filename: str, sha256: str) -> bool:
+        """Whether the file is one of those that the lock names."""
+        return any(digest == sha256 if digest else name == filename for name, digest in self.files)
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A package of a lock file that no index publishes: from git, a folder, a bare URL."""
+
+    project: str
+    line: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Lock:
+    """All packages of a lock file, in its order."""
+
+    packages: tuple[Locked, ...]
+    elsewhere: tuple[Elsewhere, ...] = ()
+
+
+def is_lock(filename: str) -> bool:
+    """Whether a file of this name is a lock file that ``read`` knows."""
+    return _reader(filename) is not None
+
+
+def read(filename: str, text: str) -> Lock:
+    """Read a lock file; its name tells the kind.
+
+    Raises:
+        Unreadable: It can't be read, or a requirement is not pinned to one version.
+    """
+    reader = _reader(filename)
+    if reader is None:
+        raise Unreadable(f"line 1: {filename} is no lock file that is known here")
+    try:
+        found = tuple(reader(text))
+    except tomllib.TOMLDecodeError as error:
+        raise Unreadable(f"line {_error_line(error)}: {error}") from error
+    except (AttributeError, KeyError, TypeError) as error:
+        raise Unreadable(f"line 1: {filename} is not built as its name says: {error!r}") from error
+    return Lock(
+        tuple(entry for entry in found if isinstance(entry, Locked)),
+        tuple(entry for entry in found if isinstance(entry, Elsewhere)),
+    )
+
+
+Entries = Iterator[Locked | Elsewhere]
+
+
+def _reader(filename: str) -> Callable[[str], Entries] | None:
+    name = PurePath(filename).name
+    if re.fullmatch(r"pylock(\.[^.]+)?\.toml", name):
+        return _pylock
+    known = {"uv.lock": _uv, "poetry.lock": _poetry, "pdm.lock": _pdm}
+    return _requirements if name.endswith(".txt") else known.get(name)
+
+
+def _error_line(error: tomllib.TOMLDecodeError) -> str:
+    match = re.search(r"at line (\d+)", str(error))
+    return match[1] if match else "1"
+
+
+def _packages(text: str, key: str) -> Iterator[tuple[Table, int]]:
+    """The tables of an array and the line of each."""
+    tables = tomllib.loads(text)[key]
+    lines = headers(text, key)
+    if len(lines) != len(tables):
+        lines = [1] * len(tables)  # written in another way than the tool does
+    yield from zip(tables, lines, strict=True)
+
+
+def headers(text: str, key: str) -> list[int]:
+    """The lines, counted from 1, on which the tables ``[[key]]`` begin."""
+    return [line for line, header in table_lines(text) if header == f"[[{key}]]"]
+
+
+def table_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Line and header of each table of a TOML text that no multi-line string hides."""
+    inside = ""
+    for number, line in enumerate(text.split("\n"), 1):
+        match = None if inside else re.match(r"\s*(\[\[?)\s*([\w.\-]+)\s*(\]\]?)\s*(#.*)?$", line)
+        if match:
+            yield number, f"{match[1]}{match[2]}{match[3]}"
+        elif inside or '"""' in line or "'''" in line:
+            inside = _after(line, inside)
+
+
+def _after(line: str, inside: str) -> str:
+    """The quotes of the multi-line string that is open after a line."""
+    for quotes in re.findall(r'"""|\'\'\'', line):
+        inside = "" if quotes == inside else inside or quotes
+    return inside
+
+
+def _project(name: str, line: int) -> str:
+    try:
+        if not name.isascii():
+            raise InvalidName(name)
+        return canonicalize_name(name, validate=True)
+    except InvalidName as error:
+        raise Unreadable(f"line {line}: {name!r} is not a project's name") from error
+
+
+def _filename(url: str) -> str:
+    return unquote(urlsplit(url.replace("\\", "/")).path.rpartition("/")[2])
+
+
+def _sha256(hashed: str) -> str:
+    kind, _, digest = hashed.partition(":")
+    return digest.lower() if kind == "sha256" else ""
+
+
+def _pylock(text: str) -> Entries:
+    for package, line in _packages(text, "packages"):
+        project = _project(package["name"], line)
+        source = next((key for key in ("vcs", "directory", "archive") if key in package), None)
+        if source or "version" not in package:
+            yield Elsewhere(project, line, source or "no version")
+            continue
+        dists = [package["sdist"]] if "sdist" in package else []
+        files = tuple(
+            (
+                dist.get("name") or _filename(dist.get("url") or dist.get("path", "")),
+                dist.get("hashes", {}).get("sha256", "").lower(),
+            )
+            for dist in (*package.get("wheels", ()), *dists)
+        )
+        yield Locked(project, package["version"], files, line, package.get("index", ""))
+
+
+def _uv(text: str) -> Entries:
+    for package, line in _packages(text, "package"):
+        project, source = _project(package["name"], line), package["source"]
+        if "registry" not in source or "version" not in package:
+            yield Elsewhere(
+                project, line, next((key for key in source if key != "registry"), "no version")
+            )
+            continue
+        dists = [package["sdist"]] if "sdist" in package else []
+        files = tuple(
+            (
+                dist.get("filename") or _filename(dist.get("url") or dist.get("path", "")),
+                _sha256(dist.get("hash", "")),
+            )
+            for dist in (*package.get("wheels", ()), *dists)
+        )
+        yield Locked(project, package["version"], files, line, source["registry"])
+
+
+def _poetry(text: str) -> Entries:
+    older = tomllib.loads(text).get("metadata", {}).get("files", {})  # before Poetry 1.3
+    for package, line in _packages(text, "package"):
+        project, source = _project(package["name"], line), package.get("source", {})
+        if source.get("type", "legacy") not in {"legacy", "pypi"}:
+            yield Elsewhere(project, line, source["type"])
+            continue
+        listed = package.get("files") or older.get(package["name"], ())
+        files = tuple((file["file"], _sha256(file["hash"])) for file in listed)
+        yield Locked(project, package["version"], files, line, source.get("url", ""))
+
+
+def _pdm(text: str) -> Entries:
+    kinds = ("git", "hg", "svn", "bzr", "path", "editable", "url")
+    for package, line in _packages(text, "package"):
+        project = _project(package["name"], line)
+        if kind := next((kind for kind in kinds if kind in package), ""):
+            yield Elsewhere(project, line, kind)
+            continue
+        files = tuple(
+            (file.get("file") or _filename(file["url"]), _sha256(file["hash"]))
+            for file in package.get("files", ())
+        )
+        yield Locked(project, package["version"], files, line)
+
+
+_PIN = re.compile(r"([A-Za-z0-9._-]+)\s*(?:\[[^\]]*\])?\s*===?\s*([^\s;,*]+)\s*(?:;.*)?$")
+_HASH = re.compile(r"\s--hash[=\s]\s*(\w+:[0-9A-Fa-f]+)")
+
+
+def _requirements(text: str) -> Entries:
+    index = ""
+    for line, words in _joined(text):
+        option = re.match(r"(-i|--index-url)[=\s]\s*(\S+)", words)
+        if option:
+            index = option[2]
+        elif re.match(r"(-r|--requirement)\b", words):
+            raise Unreadable(f"line {line}: it names another file: give that one, too")
+        elif re.match(r"(-e|--editable)\b|[^#]* @ |\.{0,2}/|\w+://", words):
+            yield Elsewhere(words.split()[-1], line, "a path or URL")
+        elif not words.startswith("-"):
+            pin = _PIN.match(_HASH.split(words)[0].strip())
+            if not pin:
+                raise Unreadable(f"line {line}: {words.split()[0]!r} is not pinned with ==")
+            files = tuple(("", _sha256(hashed)) for hashed in _HASH.findall(words))
+            yield Locked(_project(pin[1], line), pin[2], files, line, index)
+
+
+def _joined(text: str) -> Iterator[tuple[int, str]]:
+    """Lines without comments, continued ones as one, with the number of the first."""
+    start, parts = 0, ""
+    for number, raw in enumerate(text.splitlines(), 1):
+        line = re.sub(r"(^|\s)#.*$", "", raw).rstrip()
+        start = start or number
+        if line.endswith("\\"):
+            parts += line[:-1] + " "
+            continue
+        words = (parts + line).strip()
+        if words:
+            yield start, words
+        start, parts = 0, ""
+    if parts.strip():
+        yield start, parts.strip()

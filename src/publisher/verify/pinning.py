@@ -1,0 +1,114 @@
+"""``pin``: remember who publishes; what has changed is only taken if somebody says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from publisher.errors import InvalidValue
+from publisher.verify import remember
+from publisher.verify.checking import Check
+from publisher.verify.evidence import each
+from publisher.verify.model import Change, Memory, Release, Severity, Verdict
+from publisher.verify.pages import Page
+from publisher.verify.shelf import NotHere
+from publisher.verify.targets import Target
+from publisher.verify.verdict import severe
+
+HISTORY = 10
+"""Releases that first use is informed by."""
+
+
+@dataclass
+class Pinning:
+    """Learns from releases.
+
+    ``memories`` is what is remembered afterwards. A release with a change at or above
+    ``threshold`` teaches nothing, nor does one of a known project with a warning.
+    """
+
+    check: Check
+    threshold: Severity
+    now: datetime
+    memories: dict[str, Memory] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Begin with what is remembered already."""
+        self.memories.update(self.check.memories)
+
+    def all(self, targets: Sequence[Target]) -> list[Verdict]:
+        """Look at each, learn from it, and say what was learnt.
+
+        Of a project in a lock, only what that lock installs stays remembered by its files.
+        """
+        projects: dict[str, list[Target]] = {}
+        for target in targets:
+            projects.setdefault(target.project, []).append(target)
+        return [one for some in each(self._project, projects.values()) for one in some]
+
+    def _project(self, targets: Sequence[Target]) -> list[Verdict]:
+        keep = {target.version for target in targets} if targets[0].place else None
+        return [self._one(target, keep) for target in targets]
+
+    def accept(self, target: Target, who: str, reason: str) -> Verdict:
+        """Trust whoever published this release from now on.
+
+        Raises:
+            InvalidValue: It can't be verified, so there is nothing to accept.
+        """
+        name = f"{target.project}=={target.version}"
+        try:
+            page = self.check.page(target)
+            release = self.check.evidence.release(page, self.check.version(page, target))
+            known = self.memories.get(target.project)
+            memory = known or self._first(page, target, release)
+            self.memories[target.project] = remember.accept(memory, release, who, self.now, reason)
+        except (NotHere, ValueError) as error:
+            raise InvalidValue(f"{name} can't be accepted: {error}") from error
+        remark = f"accepted by {who}"
+        return Verdict(target.project, target.version, release.files, (), None, True, remark)
+
+    def _one(self, target: Target, keep: set[str] | None) -> Verdict:
+        if target.elsewhere or self.check.is_private(target.project):
+            return self.check.one(target)
+        try:
+            page = self.check.page(target)
+            version = self.check.version(page, target)
+            release = self.check.evidence.release(page, version)
+        except NotHere:
+            return self.check.one(target)
+        found = self.check.judged(target, release)
+        if any(file.status in {"failed", "incomplete"} for file in found.files):
+            return found
+        if any(severe(change, self.threshold) for change in found.changes):
+            return replace(found, remark="not pinned")
+        memory = self.memories.get(target.project)
+        if memory and any(_drifts(change) for change in found.changes):
+            return replace(found, remark="not learnt: a warning has to be accepted")
+        releases = self._history(page, release) if memory is None else [release]
+        told = "" if memory else remember.first_use(releases, self.now)
+        self.memories[target.project] = remember.remember(memory, releases, keep)
+        return replace(found, pinned=True, remark=told)
+
+    def _first(self, page: Page, target: Target, release: Release) -> Memory:
+        before = [one for one in self._history(page, release) if one.version != release.version]
+        return remember.remember(None, before) if before else Memory(target.project)
+
+    def _history(self, page: Page, release: Release) -> list[Release]:
+        """The releases up to this one, by when they came; of the others one file is enough."""
+        known = [str(version) for version in page.versions()]
+        (here,) = {str(file.version) for file in page.release(release.version)}
+        before = known[: known.index(here)][-(HISTORY - 1) :]
+        samples = [self.check.evidence.release(page, one, sample=True) for one in before]
+        return [*samples, release]
+
+
+def _drifts(change: Change) -> bool:
+    """Whether ``remember`` learns nothing from a release with this change."""
+    return change.rule.startswith("D") and severe(change, "warning")
+
+
+def changed(before: Mapping[str, Memory], after: Mapping[str, Memory]) -> list[str]:
+    """The projects of which something new is remembered."""
+    return sorted(name for name, memory in after.items() if before.get(name) != memory)

@@ -1,0 +1,143 @@
+"""What the user asks about: files, projects on an index, or what a lock names."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from packaging.utils import InvalidName, canonicalize_name
+
+from publisher.errors import InvalidValue, PathNotFound
+from publisher.verify import locks
+from publisher.verify.locks import Locked
+from publisher.verify.model import Observed, Place
+from publisher.verify.pages import named
+
+LOCKS = ("pylock.toml", "uv.lock", "poetry.lock", "pdm.lock", "requirements.txt")
+"""What is looked for in a folder, in this order."""
+DISTS = (".whl", ".tar.gz", ".zip")
+_REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)(?:==([A-Za-z0-9._!+-]+))?")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A release that somebody asks about; an empty ``version`` is the latest.
+
+    ``locked`` says which of its files, all if it is ``None``. ``elsewhere`` says where it comes
+    from if no index has it.
+    """
+
+    project: str
+    version: str
+    locked: Locked | None = None
+    place: Place | None = None
+    elsewhere: str = ""
+
+    @property
+    def index(self) -> str:
+        """The URL of the index that a lock names for it, or nothing."""
+        return self.locked.index if self.locked else ""
+
+    def wants(self, file: Observed) -> bool:
+        """Whether it is about this file; a lock without digests or names is about all."""
+        files = self.locked.files if self.locked else ()
+        return not files or bool(self.locked and self.locked.installs(file.filename, file.sha256))
+
+
+def read(words: Sequence[str], folder: Path) -> list[Target]:
+    """What these arguments mean; without any, the lock in this folder. Each release once.
+
+    Raises:
+        PathNotFound: One is neither a file nor a name, or there is no lock.
+        InvalidValue: A lock or a filename can't be understood.
+    """
+    found: dict[tuple[str, str, str], Target] = {}
+    for target in (target for word in words or [_lock_in(folder)] for target in _read(word)):
+        key = target.project, target.version, target.index
+        found[key] = _merge(found[key], target) if key in found else target
+    return list(found.values())
+
+
+def requirement(text: str) -> tuple[str, str]:
+    """Project and version of ``NAME[==VERSION]``.
+
+    Raises:
+        InvalidValue: It is something else.
+    """
+    match = _REQUIREMENT.fullmatch(text)
+    try:
+        if match and text.isascii():
+            return canonicalize_name(match[1], validate=True), match[2] or ""
+    except InvalidName:
+        pass
+    raise InvalidValue(f"{text[:80]!r} is no NAME or NAME==VERSION")
+
+
+def sha256_of(path: Path) -> str:
+    """The digest of a file's content, in lowercase hex.
+
+    Raises:
+        PathNotFound: It can't be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise PathNotFound(f"{path} can't be read: {error.strerror}") from error
+
+
+def _lock_in(folder: Path) -> str:
+    for name in LOCKS:
+        if (folder / name).is_file():
+            return str(folder / name)
+    raise PathNotFound(
+        "there is no lock in this folder, and nothing else is named",
+        facts={"folder": str(folder), "looked for": LOCKS},
+        hint="Name files, projects or locks: publisher verify uv.lock",
+    )
+
+
+def _read(word: str) -> Iterator[Target]:
+    path = Path(word)
+    if word.endswith(DISTS):
+        yield _file(path)
+    elif path.is_file():
+        yield from _locked(path)
+    elif locks.is_lock(word) or "/" in word or "\\" in word:
+        raise PathNotFound(f"there is no file {word}")
+    else:
+        yield Target(*requirement(word))
+
+
+def _file(path: Path) -> Target:
+    digest = sha256_of(path)
+    try:
+        project, version = named(path.name)
+    except ValueError as error:
+        raise InvalidValue(f"{path.name!r} is not a distribution's name") from error
+    locked = Locked(project, str(version), ((path.name, digest),), 1)
+    return Target(project, str(version), locked)
+
+
+def _locked(path: Path) -> Iterator[Target]:
+    try:
+        lock = locks.read(path.name, path.read_text("utf-8"))
+    except OSError as error:
+        raise PathNotFound(f"{path} can't be read: {error.strerror}") from error
+    except ValueError as error:
+        raise InvalidValue(f"{path} can't be read: {error}", facts={"path": str(path)}) from error
+    for one in lock.packages:
+        yield Target(one.project, one.version, one, Place(str(path), one.line))
+    for other in lock.elsewhere:
+        where = f"from elsewhere: {other.why}"
+        yield Target(other.project, "", None, Place(str(path), other.line), where)
+
+
+def _merge(one: Target, other: Target) -> Target:
+    """Two files, or two lines of locks, of one release."""
+    if not (one.locked and other.locked):
+        return one if one.locked is None else other
+    return replace(one, locked=replace(one.locked, files=one.locked.files + other.locked.files))
