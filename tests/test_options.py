@@ -118,7 +118,7 @@ def test_the_columns_others_rely_on() -> None:
         "provider",
         "sandbox",
         *("repository-url", "check-url", "audience", "user", "password", "password-file"),
-        *("id-token-file", "trust-config", "auth", "provider-claims"),
+        *("id-token-file", "identity", "trust-config", "auth", "provider-claims"),
     }
     shown = {name for name, row in BY_NAME.items() if row.faces == FACES}
     assert shown == {

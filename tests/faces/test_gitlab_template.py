@@ -15,7 +15,7 @@ pytest.importorskip("ruamel.yaml", reason="it is of the extra: faces")
 from ruamel.yaml import YAML
 
 import publisher
-from publisher.commands import COMMANDS
+from publisher.commands import FILES
 from publisher.options import rows
 from support import gitlab
 from support.act import load
@@ -47,7 +47,7 @@ def test_every_option_of_this_face_is_an_input(path: Path) -> None:
         if row.name in inputs and row.name != "password":
             assert inputs[row.name]["description"].startswith(row.help)
             assert f"give {row.variable} '$[[ inputs.{row.name} ]]'" in script
-    assert inputs["command"]["options"] == [name for name in COMMANDS if name != "sandbox"]
+    assert inputs["command"]["options"] == list(FILES)
     assert {m[1] for m in HEADER.finditer(path.read_text("utf-8"))} == inputs.keys()
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from publisher.commands import COMMANDS
+from publisher.commands import COMMANDS, FILES
 from publisher.incumbent import REPLACED
 from publisher.options import rows
 from publisher.rows import Row
@@ -74,7 +74,7 @@ def _description(row: Row) -> str:
 
 
 def _commands() -> str:
-    told = (f"{name}: {says}" for name, says in COMMANDS.items() if name != "sandbox")
+    told = (f"{name}: {COMMANDS[name]}" for name in FILES)
     return "; ".join(told)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from publisher.commands import COMMANDS
+from publisher.commands import COMMANDS, FILES
 from publisher.options import rows
 from publisher.rows import Row
 from support.faces import ROOT
@@ -78,7 +78,7 @@ def offered() -> list[Row]:
 
 
 def _inputs() -> Iterator[str]:
-    commands = [name for name in COMMANDS if name != "sandbox"]
+    commands = list(FILES)
     told = "; ".join(f"{name}: {COMMANDS[name]}" for name in commands)
     yield _input("command", description=told, default="publish", options=commands)
     for row in offered():
