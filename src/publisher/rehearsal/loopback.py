@@ -15,6 +15,7 @@ from publisher.errors import SandboxNotLoopback, SandboxUnusable
 
 NETWORKS = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 TIMEOUT = 60
+START = "Start `publisher sandbox --port 40123` and pass the URL that it prints."
 
 
 def check(url: str) -> None:
@@ -79,6 +80,7 @@ class Answer:
         if self.status != 200 or value is None:
             raise SandboxUnusable(
                 "the sandbox answers something else than its API says",
+                hint=START,
                 facts={
                     "url": url,
                     "status": self.status,
@@ -124,7 +126,7 @@ def call(
         return Answer(response.status, response.read())
     except (OSError, HTTPException) as error:
         raise SandboxUnusable(
-            "the sandbox does not answer", facts={"url": url, "reason": str(error)}
+            "the sandbox does not answer", facts={"url": url, "reason": str(error)}, hint=START
         ) from error
     finally:
         connection.close()
