@@ -231,14 +231,10 @@ def _recorder(
 ) -> Recorder:
     from publisher import surroundings
     from publisher.http import Http
-    from publisher.publish.journal import opened
     from publisher.publish.recorder import Recorder
 
     http = Http(ca=world.ca or surroundings.tls_roots(env), notice=console.say)
-    journal, problem = opened(world.state)
-    recorder = Recorder(record, console, http, stopped, journal)
-    if problem:
-        recorder.note(problem)
+    recorder = Recorder(record, console, http, stopped, world.state)
     foreign = settings.foreign_settings(env)
     if foreign:
         what = "settings of other publishing tools are around; they are not read"

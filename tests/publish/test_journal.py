@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sigstore.dsse import Statement
 
+from publisher import cli
 from publisher.errors import CannotWrite
 from publisher.models import Attested, Dist
 from publisher.publish import journal
@@ -25,6 +26,7 @@ from publisher.publish.journal import Journal, hashes, opened, statement_hashes
 from publisher.verify.core import Verifier
 from support.archives import make_wheel
 from support.play import IDENTITY, dist
+from support.projects import make_project
 from support.sample_run import attested
 from support.sandbox import Sandbox
 
@@ -356,3 +358,15 @@ def test_a_receipt_of_a_real_signature(sandbox: Sandbox, tmp_path: Path, project
     assert str(receipt["run"]).startswith("https://github.com/octo-org/widget/actions/runs/")
     assert receipt["log_index"] == proof.log_index
     assert int(str(receipt["certificate_serial"]), 16) > 0
+
+
+def test_a_failed_identity_leaves_nothing(
+    tmp_path: Path, clean_env: dict[str, str], monkeypatch: pytest.MonkeyPatch, impatient: None
+) -> None:
+    project = make_project(tmp_path / "widget", "some-widget")
+    monkeypatch.chdir(project)
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    before = sorted(project.rglob("*"))
+    assert cli.run([], clean_env) == 3
+    assert sorted(project.rglob("*")) == before
