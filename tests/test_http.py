@@ -86,6 +86,18 @@ def test_get(web: Web, http: Http, said: list[str]) -> None:
     assert (http.requests, said) == (1, [])
 
 
+@pytest.mark.parametrize("fresh", [10.0, 0.0])
+def test_what_was_asked_ahead_grows_old(
+    web: Web, http: Http, monkeypatch: pytest.MonkeyPatch, fresh: float
+) -> None:
+    """Then it is asked anew."""
+    monkeypatch.setattr(module, "FRESH", fresh)
+    web.on("/list", Say(200, b"before"), Say(200, b"after"))
+    http.begin_get(f"{web.url}/list")
+    assert http.get(f"{web.url}/list").body == (b"before" if fresh else b"after")
+    assert http.get(f"{web.url}/list").body == b"after"  # only one answer was kept
+
+
 @pytest.mark.parametrize(
     "body", [b"", b"no JSON", b"[]", b"null", b"\xff", b'"x"', b"[" * 100_000, b'{"a":' * 100_000]
 )
