@@ -200,10 +200,68 @@ def test_no_tokens_no_word(
     monkeypatch: pytest.MonkeyPatch,
     command: str,
 ) -> None:
-    """``build`` asks for none; those of a rehearsal are worth nothing."""
+    """A job that may ask for none; those of a rehearsal are worth nothing."""
     monkeypatch.setattr("sys.platform", "darwin")
     project = make_project(tmp_path / "source", project_name)
     how = ["--contract", str(tmp_path / "c.json")] if command == "build" else ["--dry-run"]
     report = run(tmp_path, {**clean_env, **JOB}, command, project, *how)
     assert HERE in codes(report)
     assert not {NEAR, REFUSED} & codes(report)
+
+
+ASKS = {
+    **JOB,
+    "ACTIONS_ID_TOKEN_REQUEST_URL": "https://ids.example/",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "planted",
+}
+GITLAB = {"GITLAB_CI": "true", "CI": "true"}
+HELD = {"PYPI_ID_TOKEN": "planted"}
+
+
+@pytest.mark.parametrize(
+    ("env", "expected"),
+    [
+        (ASKS, {NEAR, REFUSED}),
+        ({**ASKS, "GITHUB_EVENT_NAME": "pull_request_target"}, {NEAR, REFUSED}),
+        ({**ASKS, **TAG}, {NEAR, HERE}),
+        (GITLAB, {HERE}),
+        ({**GITLAB, **HELD}, {NEAR, REFUSED}),
+        (HELD, {HERE}),
+    ],
+)
+def test_a_build_in_a_job_that_may_ask_for_tokens(
+    clean_env: dict[str, str],
+    tmp_path: Path,
+    project_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    env: dict[str, str],
+    expected: set[str],
+) -> None:
+    """``build`` asks for none; what it runs could."""
+    monkeypatch.setattr("sys.platform", "darwin")
+    project = make_project(tmp_path / "source", project_name)
+    argv: list[str | Path] = ["build", project, "--contract", tmp_path / "c.json"]
+    report = run(tmp_path, {**clean_env, **env}, *argv, exit_code=4 if REFUSED in expected else 0)
+    assert codes(report) & {NEAR, HERE, REFUSED} == expected
+
+
+@pytest.mark.parametrize(
+    ("env", "refused"), [({}, False), ({"CI": "true"}, True), (JOB, True), (TAG, False)]
+)
+@pytest.mark.usefixtures("impatient")
+def test_a_build_beside_a_password(
+    clean_env: dict[str, str],
+    tmp_path: Path,
+    project_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    env: dict[str, str],
+    refused: bool,
+) -> None:
+    """Nobody listens at the index, so a run that builds ends right after."""
+    monkeypatch.setattr("sys.platform", "darwin")
+    project = make_project(tmp_path / "source", project_name)
+    url = "https://127.0.0.1:9/"
+    argv = ["publish", str(project), "--repository-url", url, "--check-url", url]
+    env = {**clean_env, **env, "PUBLISHER_PASSWORD": "planted"}
+    report = run(tmp_path, env, *argv, exit_code=4 if refused else 6)
+    assert codes(report) & {NEAR, HERE, REFUSED} == {NEAR, REFUSED if refused else HERE}

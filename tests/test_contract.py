@@ -27,7 +27,7 @@ SOURCE = Path(publisher.__file__).parent
 # The program's interface: these names stay what they are. (!) decides what is trusted or published.
 INTERFACE = """
     paths dry-run(!) repository(!) repository-url(!) check-url(!) audience(!) user(!) password(!)
-    password-file(!) contract auth(!) providers packages-dir build attestations(!) expect(!) tag
+    password-file(!) contract auth(!) providers packages-dir build attestations(!) expect(!) tag(!)
     skip-existing jobs wait report html state provider(!) id-token-file(!) trust-config(!)
     provider-claims(!) allow(!) keep deadline verbose quiet format version help sandbox(!) port tls
 """

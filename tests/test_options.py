@@ -108,6 +108,7 @@ def test_the_columns_others_rely_on() -> None:
         "allow",
         "dry-run",
         "expect",
+        "tag",
         "repository",
         "attestations",
         "provider",
@@ -285,10 +286,10 @@ def test_every_option_names_what_it_accepts(name: str, tmp_path: Path) -> None:
 
 
 def test_precedence(tmp_path: Path) -> None:
-    toml = "[tool.publisher]\njobs = 2\nwait = 2\ntag = 'two'"
+    toml = "[tool.publisher]\njobs = 2\nwait = 2\npackages-dir = 'two'"
     env = {"PUBLISHER_JOBS": "3", "PUBLISHER_WAIT": "3"}
     _, options = read("--jobs", "4", env=env, toml=toml, folder=tmp_path)
-    assert (options.jobs, options.wait, options.tag) == (4, 3.0, "two")
+    assert (options.jobs, options.wait, options.packages_dir) == (4, 3.0, Path("two"))
 
 
 # Values
@@ -481,7 +482,7 @@ def test_toml_types(tmp_path: Path) -> None:
     "line",
     [
         "report = 3",
-        "tag = true",
+        "packages-dir = true",
         "jobs = true",
         "jobs = [3]",
         "jobs = 2.0",

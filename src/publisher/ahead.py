@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import TypeVar
 
 T = TypeVar("T")
+
+
+SLICE = 0.5  # seconds; on Windows, no signal interrupts a wait
+
+
+def waited(answer: Future[T]) -> T:
+    """The result, or the error; a signal is heard meanwhile, on every system."""
+    while not answer.done():
+        wait([answer], SLICE)
+    return answer.result()
 
 
 def ahead(question: Callable[[], T]) -> Future[T]:

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import quote, quote_plus, urlsplit
@@ -25,22 +24,22 @@ from publisher.addresses import carries_secrets, is_loopback, is_public
 from publisher.ahead import ahead
 from publisher.models import Account, Secret
 from publisher.transport import (
-    BLOCK,
+    ANSWER_CAP,
     LOST,
     TRIES,
     Adapter,
     Login,
     Patience,
     Session,
+    Unbearable,
+    blocks,
     explain,
     is_distrust,
     login_of,
     no_login,
 )
 
-PATIENCE = 120.0  # seconds for an answer, and more for a long one
-SLOWEST = 100_000  # bytes per second
-ANSWER_CAP = 64 << 20  # the largest project listings are some ten MB
+FRESH = 10.0  # seconds that an answer may wait for who wants it
 
 
 class NetworkError(Exception):
@@ -150,7 +149,7 @@ class Http:
         self._ca, self.notice = ca, notice
         self._lock = threading.Lock()
         self._local = threading.local()
-        self._begun: dict[tuple[str, str], Future[Answer]] = {}
+        self._begun: dict[tuple[str, str], Future[tuple[Answer, float]]] = {}
         self._patient, self._once = (
             Adapter(Patience.of(self._retried, tries=tries), self._count) for tries in (TRIES, 0)
         )
@@ -197,12 +196,16 @@ class Http:
     ) -> Answer:
         """GET, with a login only if an ``account`` is given; retried. Raises ``NetworkError``."""
         begun = None if account else self._begun.pop((url, accept), None)
-        return begun.result() if begun else self._get(url, accept, account)
+        if begun:
+            answer, came = begun.result()
+            if time.monotonic() - came < FRESH:
+                return answer
+        return self._get(url, accept, account)
 
     def begin_get(self, url: str, *, accept: str = "application/json") -> None:
-        """Send already what the next ``get`` of this will ask."""
+        """Send already what the next ``get`` of this will ask, unless that comes much later."""
         if (url, accept) not in self._begun:
-            self._begun[url, accept] = ahead(partial(self._get, url, accept))
+            self._begun[url, accept] = ahead(lambda: (self._get(url, accept), time.monotonic()))
 
     def _get(self, url: str, accept: str, account: Account | None = None) -> Answer:
         return self._ask("GET", url, account, headers={"Accept": accept})
@@ -275,14 +278,9 @@ class Http:
 
 def _blocks(response: requests.Response, url: str, cap: int) -> Iterator[bytes]:
     """The body in blocks; more than ``cap`` bytes, too slow or broken off is an error."""
-    read, until = 0, time.monotonic() + PATIENCE
     try:
-        while block := response.raw.read1(BLOCK, decode_content=True):
-            read += len(block)
-            if time.monotonic() > until + read / SLOWEST:
-                raise NetworkError(url, f"the answer is slower than {SLOWEST} bytes per second")
-            if read > cap:
-                raise NetworkError(url, f"the answer is larger than {cap} bytes")
-            yield block
+        yield from blocks(response, cap)
+    except Unbearable as error:
+        raise NetworkError(url, str(error)) from error
     except LOST as error:
         raise NetworkError(url, explain(error), passing=True) from error

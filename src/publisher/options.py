@@ -60,6 +60,7 @@ class Options(Table):
         "What",
         "the version must equal this tag; auto: the tag that the CI runs for, if any; "
         "none: don't compare",
+        decisive=True,
         metavar="auto|TAG|none",
         commands=FILES,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import ssl
+import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from types import TracebackType
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from urllib3.connectionpool import ConnectionPool
 
 CONNECT_TIMEOUT = READ_TIMEOUT = 60.0  # seconds; urllib3 sends the body under the first one
+PATIENCE = 120.0  # seconds for an answer, and more for a long one
+SLOWEST = 100_000  # bytes per second
+ANSWER_CAP = 64 << 20  # the largest project listings are some ten MB
 BLOCK = 1 << 20
 CONNECTIONS = 32  # kept open to each host; as many as there are requests in flight
 TRIES = 4  # further ones, after the first
@@ -55,11 +59,41 @@ def no_login(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
+class Unbearable(requests.RequestException):
+    """An answer that is too large or too slow, and would be so again."""
+
+
+def blocks(response: requests.Response, cap: int) -> Iterator[bytes]:
+    """The body in blocks.
+
+    Raises:
+        Unbearable: It has more than ``cap`` bytes, or comes too slowly.
+        LOST: It broke off.
+    """
+    read, until = 0, time.monotonic() + PATIENCE
+    while block := response.raw.read1(BLOCK, decode_content=True):
+        read += len(block)
+        if time.monotonic() > until + read / SLOWEST:
+            raise Unbearable(f"the answer is slower than {SLOWEST} bytes per second")
+        if read > cap:
+            raise Unbearable(f"the answer is larger than {cap} bytes")
+        yield block
+
+
 class Session(requests.Session):
-    """Safe to hand to a library: it follows no redirect, and can't be closed.
+    """Safe to hand to a library: it follows no redirect, limits answers, and can't be closed.
 
     The connections are not its own; ``Http`` closes them.
     """
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        """Read an answer that is not to be streamed as ``blocks`` does."""
+        streamed = options.pop("stream", False)
+        response = super().send(request, stream=True, **options)
+        if not streamed:
+            with response:
+                response._content = b"".join(blocks(response, ANSWER_CAP))  # noqa: SLF001 - as its own
+        return response
 
     def close(self) -> None:
         """Nothing."""
@@ -186,6 +220,8 @@ class Adapter(HTTPAdapter):
 
 def explain(error: BaseException) -> str:
     """What a transport error means, for people."""
+    if isinstance(error, Unbearable):
+        return str(error)
     reason: object = error
     for reason in _chain(error):
         refused = isinstance(reason, urllib3.exceptions.NewConnectionError)  # a TimeoutError too

@@ -171,6 +171,7 @@ def followed(event: str, repository: str = "octo-org/widget") -> str:
         (followed("pull_request"), "the event pull_request"),
         (followed("pull_request_target"), "the event pull_request_target"),
         (followed("issue_comment"), "the event issue_comment"),
+        (followed("workflow_run"), "a run that followed another"),
         ('{"workflow_run": {"event": "push", "head_repository": null}}', "not known here"),
         ('{"workflow_run": []}', "not known here"),
         ("[]", "not known here"),

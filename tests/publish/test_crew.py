@@ -92,12 +92,12 @@ def test_who_is_told_to_stop_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -
     class Told(Exception):
         """As a signal's handler raises it."""
 
-    def result(_self: object, _timeout: float | None = None) -> None:
+    def waited(_answer: object) -> None:
         began.wait(10)
         raise Told
 
     with monkeypatch.context() as patch:
-        patch.setattr("concurrent.futures.Future.result", result)
+        patch.setattr("publisher.publish.crew.waited", waited)
         with pytest.raises(Told):
             together(work, told(), 2)
     assert len(begun) <= 2

@@ -135,18 +135,66 @@ WRITE = """
 """
 
 
-@pytest.mark.parametrize("flags", [["isolated"], []])
-def test_command_files_of_the_runner(attack: Attack, flags: list[str], tmp_path: Path) -> None:
-    """Found where runners put them, although no variable names them any more."""
-    folder = tmp_path / "_runner_file_commands"
-    folder.mkdir()
+@pytest.fixture
+def orders(tmp_path: Path) -> dict[str, str]:
+    """Command files of a runner, by the variables that name them."""
+    folder = tmp_path / "_temp" / "_runner_file_commands"
+    folder.mkdir(parents=True)
     files = {name: folder / name.lower() for name in ("GITHUB_ENV", "GITHUB_PATH")}
     for file in files.values():
         file.touch()
-    code = WRITE.replace("FOLDER", repr(str(folder)))
-    planted = {name: str(path) for name, path in files.items()}
-    assert attack(code, *flags, **planted, GITHUB_OUTPUT="nowhere") == 2
-    assert {file.read_text("utf-8") == "" for file in files.values()} == {bool(flags)}
+    return {name: str(path) for name, path in files.items()}
+
+
+def test_command_files_of_the_runner(attack: Attack, orders: dict[str, str]) -> None:
+    """Found where runners put them, although no variable names them any more."""
+    code = WRITE.replace("FOLDER", repr(str(Path(orders["GITHUB_ENV"]).parent)))
+    assert attack(code, "isolated", **orders, GITHUB_OUTPUT="nowhere") == 2
+    assert {Path(file).read_text("utf-8") for file in orders.values()} == {""}
+
+
+RENAME = """
+    try:
+        os.rename(FOLDER, FOLDER + ".old")
+    except OSError as error:
+        return error.errno
+    os.makedirs(os.path.dirname(FILE))
+    with open(FILE, "w") as file:
+        file.write("BASH_ENV=/evil\\n")
+"""
+
+
+def test_their_folder_can_not_be_replaced(attack: Attack, orders: dict[str, str]) -> None:
+    folder = str(Path(orders["GITHUB_ENV"]).parent)
+    assert attack(RENAME.replace("FOLDER", repr(folder)), "isolated", **orders) == errno.EBUSY
+
+
+@pytest.mark.parametrize(("code", "isolated"), [(RENAME, True), (RENAME, False), (WRITE, False)])
+def test_command_files_that_a_build_changed_stop_the_run(
+    request: pytest.FixtureRequest,
+    orders: dict[str, str],
+    tmp_path: Path,
+    clean_env: dict[str, str],
+    code: str,
+    isolated: bool,
+) -> None:
+    """By a folder further up, which may still be renamed, or where nothing protects them."""
+    if isolated:
+        request.getfixturevalue("namespaces")
+    file = orders["GITHUB_ENV"]
+    folder = tmp_path / "_temp" if code == RENAME else Path(file).parent
+    code = code.replace("FOLDER", repr(str(folder))).replace("FILE", repr(file))
+    project = make_hostile_project(tmp_path / "widget", code)
+    with pytest.raises(errors.BuildFailed, match="takes orders") as caught:
+        build(
+            project,
+            tmp_path / "dist",
+            env={**clean_env, **orders, "SEEN": str(tmp_path / "seen")},
+            on_line=lambda _: None,
+            isolated=isolated,
+        )
+    assert file in str(caught.value.facts["changed"])
+    assert not (tmp_path / "dist").exists()
 
 
 STAY = """

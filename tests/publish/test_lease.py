@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from errno import ENOSPC
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from publisher.ahead import ahead
 from publisher.errors import IndexUnreachable, Interrupted, MintRefused, UploadTokenEnds
 from publisher.http import Http
 from publisher.models import Run
@@ -186,8 +188,7 @@ def test_told_to_stop_while_a_token_is_on_its_way(
     take = Lease.take
 
     def interrupted(self: Lease) -> None:
-        begun = threading.Thread(target=take, args=(self,))
-        begun.start()
+        ahead(partial(take, self))
         threading.Event().wait(0.1)
         raise Interrupted("now")
 
@@ -245,3 +246,63 @@ def test_in_a_hurry_nobody_waits_for_a_slow_burn(
         stop()
     sandbox.http.delete(f"{sandbox.control}/faults")
     assert codes(record) == ["token-not-burned"]
+
+
+def test_nothing_is_minted_after_the_end(leasing: Leasing, calls: Callable[[], Any]) -> None:
+    """A worker that was left behind finds the lease closed."""
+    with leasing() as lease:
+        account = lease.account()
+    with pytest.raises(UploadTokenEnds, match="given back"):
+        lease.account()
+    assert not lease.refused(account)
+    assert [path for path, _ in calls()] == [MINT, BURN]
+
+
+def test_a_renewal_that_is_under_way_at_the_end(
+    leasing: Leasing, sandbox: Sandbox, calls: Callable[[], Any]
+) -> None:
+    sandbox.post("settings", {"latency_ms": {"pypi": 300}})
+    with leasing() as lease:
+        worker = ahead(partial(lease.refused, lease.account()))
+        threading.Event().wait(0.1)
+    assert not worker.result(30)
+    sandbox.post("settings", {"latency_ms": 0})
+    assert sorted(path for path, _ in calls()) == [BURN, BURN, MINT, MINT]
+
+
+def test_a_mint_that_ends_when_nobody_waits_any_more(
+    leasing: Leasing, sandbox: Sandbox, record: Recorder, calls: Callable[[], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Its own thread burns what it got, and the run says that it might not."""
+    monkeypatch.setattr("publisher.publish.lease.HURRY", 0.1)
+    sandbox.post("settings", {"latency_ms": {"pypi": 600}})
+    take = Lease.take
+
+    def interrupted(self: Lease) -> None:
+        ahead(partial(take, self))
+        threading.Event().wait(0.1)
+        raise Interrupted("now")
+
+    monkeypatch.setattr(Lease, "take", interrupted)
+    with pytest.raises(Interrupted), leasing():
+        pass
+    assert codes(record) == ["token-not-burned"]
+    for _ in range(50):
+        threading.Event().wait(0.1)
+        if len(calls()) == 2:
+            break
+    sandbox.post("settings", {"latency_ms": 0})
+    assert [path for path, _ in calls()] == [MINT, BURN]
+
+
+@pytest.mark.parametrize("expires", [900, 0])
+def test_an_index_with_another_clock(
+    leasing: Leasing, sandbox: Sandbox, calls: Callable[[], Any], expires: int
+) -> None:
+    """What it says of the end makes no sense: the token is used until the index says otherwise."""
+    body = json.dumps({"success": True, "token": "pypi-x", "expires": expires})
+    broken(sandbox, "pypi", path=MINT, times=1, status=200, body=body)
+    with leasing() as lease:
+        assert len({lease.account().password.reveal() for _ in range(20)}) == 1
+    assert [path for path, _ in calls()] == [MINT, BURN]

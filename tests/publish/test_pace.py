@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from publisher.publish.pace import Pace
+from publisher.publish.pace import NoTurn, Pace
 
 
 def most(pace: Pace, count: int) -> int:
@@ -83,3 +83,21 @@ def test_rest_ends_when_all_is_stopped() -> None:
         pace.stop()
         assert not resting.result(10)
     assert not pace.rest(3600)
+
+
+def test_nobody_begins_when_all_is_stopped() -> None:
+    """Not even who waits for a turn already."""
+    pace, waiting = Pace(1), threading.Event()
+
+    def late() -> None:
+        waiting.set()
+        with pace.turn():
+            pytest.fail("a turn after the end")
+
+    with ThreadPoolExecutor(1) as pool:
+        with pace.turn():
+            coming = pool.submit(late)
+            waiting.wait(10)
+            pace.stop()
+        with pytest.raises(NoTurn):
+            coming.result(10)

@@ -17,7 +17,7 @@ from publisher.errors import (
     ReleaseConflict,
 )
 from publisher.http import Http
-from publisher.models import Dist, Listed, Plan, Planned
+from publisher.models import OPEN_FOR, Dist, Listed, Plan, Planned
 from publisher.publish import plan as module
 from publisher.publish.plan import barred, decide, plan, release_of
 from publisher.publish.simple import SIMPLE_JSON, listing
@@ -67,13 +67,15 @@ def test_new_identical_and_conflict(sandbox: Sandbox, http: Http, tmp_path: Path
         assert new == Planned(sdist, "new")
         assert (there.state, there.dist) == ("identical", ours)
         assert there.listed is not None
+        assert there.listed.uploaded is not None
         assert there.listed.sha256 == ours.sha256
         assert sandbox.http.get(there.listed.url).content == wheel.read_bytes()
 
         with pytest.raises(AlreadyPublished, match="pypi has 1 of these files already") as caught:
             plan(http, index, [sdist, ours], skip_existing=False)
         assert caught.value.facts == {"index": "pypi", "files": [WHEEL]}
-        assert plan(http, index, [sdist], skip_existing=False) == Plan((new,))
+        lone = plan(http, index, [sdist], skip_existing=False)
+        assert lone == Plan((new,), closing={("widget", "1.0"): there.listed.uploaded + OPEN_FOR})
 
         with pytest.raises(ReleaseConflict) as conflict:
             plan(http, index, [sdist, changed], skip_existing=True)

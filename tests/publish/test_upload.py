@@ -111,7 +111,7 @@ def test_a_release_with_attestations(
     sending(world.indexes[0], token, {one.dist.filename: (one,) for one in proven}).send_all(dists)
     assert {name for name, _ in marks.said} == {one.filename for one in dists}
     assert all(changes == {"status": "uploaded"} for _, changes in marks.said)
-    assert sum(ticks) > sum(one.size for one in dists)
+    assert sum(ticks) == sum(one.size for one in dists)
     listed = {f["filename"]: f for f in sandbox.listing("attested").json()["files"]}
     for one in dists:
         assert listed[one.filename]["hashes"] == {"sha256": one.sha256}
@@ -354,7 +354,7 @@ def test_what_passes_is_waited_for(
     broken(sandbox, "pypi", path=LEGACY, times=3, status=503)
     sending(world.indexes[0], token).send_all([wheel])
     assert marks.of(wheel.filename) == {"status": "uploaded"}
-    assert wheel.size < sum(ticks) < wheel.size + 10_000  # progress went back with each retry
+    assert sum(ticks) == wheel.size  # progress went back with each retry
 
 
 def test_a_storm_of_500s(

@@ -112,7 +112,13 @@ def test_hangs(fresh: Sandbox) -> None:
 
 @pytest.mark.parametrize(
     "faults",
-    [{}, [1], [{}], [{"service": "pypi", "kind": "flood"}], [{"service": "pypi", "colour": 1}]],
+    [
+        {},
+        [1],
+        [{}],
+        [{"service": "pypi", "kind": "earthquake"}],
+        [{"service": "pypi", "colour": 1}],
+    ],
 )
 def test_faults_that_are_none(shared: Sandbox, faults: Any) -> None:
     assert shared.post("faults", faults).status_code == 400

@@ -142,7 +142,7 @@ class BuildFailed(DistError):
 
 
 class BuildNotIsolated(DistError):
-    """Nothing would keep the build from this job's tokens."""
+    """Nothing would keep the build from what this job publishes with."""
 
 
 class ContractBroken(DistError):

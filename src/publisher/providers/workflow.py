@@ -58,6 +58,8 @@ def cause(claims: Claims, env: Env) -> str:
     first = before.get("event")
     if whose != claims.get("repository"):
         return f"it follows a run for {whose or 'a repository that is not known here'}"
+    if first == "workflow_run":
+        return "it follows a run that followed another, and nobody tells what began that one"
     if first in ANYBODY or str(first).startswith("pull_request"):
         return f"it follows a run that the event {first} started"
     return ""

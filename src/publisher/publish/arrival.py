@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from publisher.errors import (
@@ -17,6 +16,7 @@ from publisher.errors import (
 )
 from publisher.http import Http, NetworkError
 from publisher.models import ArrivalState, Dist, Finding, Listed, Mark
+from publisher.publish.crew import together
 from publisher.publish.simple import INTEGRITY_JSON, listing, with_digest
 from publisher.remarks import remark
 from publisher.verify.core import Unproven, Verifier
@@ -94,9 +94,8 @@ class Inspection:
             ArrivalDifferent, ArrivalUnattested, ArrivalUnproven: The index shows something
                 else than was sent.
         """
-        with ThreadPoolExecutor(PARALLEL) as pool:
-            found = pool.map(lambda dist: self._one(dist, seen.get(dist.filename)), dists)
-            failed = [error for error in found if error]
+        found = together(lambda dist: self._one(dist, seen.get(dist.filename)), dists, PARALLEL)
+        failed = [error for error in found if error]
         if failed:
             raise failed[0]
 

@@ -22,7 +22,12 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from publisher import git
 from publisher.errors import BuildFailed, CannotWrite, NothingToPublish
 from publisher.models import Finding
-from publisher.publish.cleaning import clean_environment, command_files, without_user
+from publisher.publish.cleaning import (
+    clean_environment,
+    command_file_states,
+    command_files,
+    without_user,
+)
 from publisher.publish.filename import refused_platform
 from publisher.remarks import remark
 
@@ -87,7 +92,7 @@ def build(
 
     Raises:
         NothingToPublish: ``source`` is no project.
-        BuildFailed: The facts hold the last lines of output.
+        BuildFailed: The facts hold the last lines of output, or it touched the runner's files.
         CannotWrite: ``into`` can't be written.
     """
     source = _project(source)
@@ -95,7 +100,9 @@ def build(
     with tempfile.TemporaryDirectory(prefix="publisher-build-", ignore_cleanup_errors=True) as temp:
         folder = Path(temp, "dist")
         walls = _walls(env, networked=networked) if isolated else []
+        before = command_file_states(env)
         _run([*_command(source, folder), *walls], Path(temp), child, on_line)
+        _check_untouched(before, command_file_states(env))
         return _move(_portable(_complete(folder), note), into)
 
 
@@ -172,6 +179,16 @@ def _run(
             "the project does not build",
             facts={"exit_code": code, "output": list(tail)},
             hint=_ALONE if "--offline" in command else _SAME,
+        )
+
+
+def _check_untouched(before: Mapping[Path, object], after: Mapping[Path, object]) -> None:
+    if touched := [str(path) for path, state in after.items() if state != before[path]]:
+        raise BuildFailed(
+            "the build changed files through which the CI's runner takes orders",
+            facts={"changed": touched},
+            hint="No build has a reason to. Find out what in it does this: the project, its "
+            "backend, or one of its requirements. Don't trust this machine before.",
         )
 
 

@@ -28,7 +28,7 @@ Installer = Literal["pip", "uv"]
 
 # <linux/sched.h>, <linux/mount.h>, <linux/prctl.h>
 _MOUNTS, _IPC, _USER, _PROCESSES, _NETWORK = 1 << 17, 1 << 27, 1 << 28, 1 << 29, 1 << 30
-_BIND, _ALL_PRIVATE = 1 << 12, 1 << 18 | 1 << 14
+_BIND, _WITH_ALL_BELOW, _PRIVATE = 1 << 12, 1 << 14, 1 << 18
 _NO_SUID_DEVICES_PROGRAMS = 2 | 4 | 8
 _DIE_WITH_PARENT = 1
 
@@ -69,10 +69,15 @@ def isolate(hidden: Sequence[str] = ()) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the child gets it as well, and cleans up
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         raise SystemExit(code if code >= 0 else 128 - code)
-    _kernel("mount", b"none", b"/", None, _ALL_PRIVATE, None)
+    _kernel("mount", b"none", b"/", None, _PRIVATE | _WITH_ALL_BELOW, None)
     _kernel("mount", b"proc", b"/proc", b"proc", _NO_SUID_DEVICES_PROGRAMS, None)
+    for folder in {os.fsencode(Path(file).parent) for file in hidden}:
+        # over itself: what is mounted can't be renamed to make place for another folder
+        _kernel("mount", folder, folder, None, _BIND | _WITH_ALL_BELOW, None)
     for file in hidden:
         _kernel("mount", b"/dev/null", os.fsencode(file), None, _BIND, None)
+    if hidden:
+        os.chdir(Path.cwd())  # into these mounts: ".." would lead below them
     _leave(_MOUNTS)
     _kernel("prctl", _DIE_WITH_PARENT, int(signal.SIGKILL))
 

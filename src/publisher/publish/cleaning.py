@@ -64,8 +64,28 @@ def _may_see(name: str, value: str) -> bool:
 
 def command_files(env: Mapping[str, str]) -> list[Path]:
     """The files through which GitHub's runner takes orders from this step, as far as they exist."""
+    return [path for path in _named(env) if path.is_file()]
+
+
+def command_file_states(env: Mapping[str, str]) -> dict[Path, tuple[int, int, int] | None]:
+    """Device, inode and size of each of these files, ``None`` for one that is not there.
+
+    What was put in a file's place, or in that of a folder above it, is another inode.
+    """
+    return {path: _state(path) for path in _named(env)}
+
+
+def _named(env: Mapping[str, str]) -> list[Path]:
     named = (Path(env[name]) for name in sorted(_COMMAND_FILES) if env.get(name))
-    return [path for path in named if path.is_absolute() and path.is_file()]
+    return [path for path in named if path.is_absolute()]
+
+
+def _state(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size
 
 
 def without_user(text: str) -> str:

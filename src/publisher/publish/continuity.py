@@ -7,7 +7,6 @@ https://github.com/pypi/warehouse/pull/20326. So does everybody who locks identi
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,6 +16,7 @@ from packaging.version import Version
 from publisher.errors import ChangedProvenance
 from publisher.http import Http, NetworkError
 from publisher.models import Finding, Identity, Listed, Plan, Target
+from publisher.publish.crew import together
 from publisher.publish.filename import version_of
 from publisher.publish.simple import INTEGRITY_JSON
 from publisher.remarks import remark
@@ -129,8 +129,7 @@ class Comparison:
         read = partial(self._read, release)
         found = read(first)
         if changed(now, found):
-            with ThreadPoolExecutor(PARALLEL) as pool:
-                found += [one for more in pool.map(read, others) for one in more]
+            found += [one for more in together(read, others, PARALLEL) for one in more]
         return found
 
     def _read(self, release: Release, filename: str) -> list[Publisher]:

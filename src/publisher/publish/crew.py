@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from publisher.ahead import ahead
+from publisher.ahead import ahead, waited
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -37,7 +37,7 @@ def together(work: Callable[[T], R], items: Iterable[T], width: int) -> tuple[R,
 
     try:
         for worker in [ahead(go_on) for _ in range(min(width, len(items)))]:
-            worker.result()
+            waited(worker)
     except BaseException as stop:
         failed.append(stop)
         raise

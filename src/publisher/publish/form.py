@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import urllib3
@@ -22,7 +21,7 @@ class FileForm:
         fields: Name and text of the plain fields, in order.
         name: Field name of the file.
         path: The file; its ``size`` in bytes must be known and not change.
-        tick: Told how many bytes have gone out.
+        tick: Told how many bytes of the file have gone out.
     """
 
     def __init__(
@@ -56,11 +55,12 @@ class FileForm:
             FileChanged: The file is gone or became shorter.
         """
         self._sent = 0
-        blocks: Iterable[bytes | memoryview] = chain([self._before], self._content(), [self._after])
-        for block in blocks:
+        yield self._before
+        for block in self._content():
             yield block
             self._sent += len(block)
             self._tick(len(block))
+        yield self._after
 
     def _content(self) -> Iterator[memoryview]:
         left, buffer = self._size, memoryview(bytearray(min(BLOCK, self._size)))

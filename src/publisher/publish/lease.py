@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from functools import partial
 
-from publisher.ahead import ahead
+from publisher.ahead import ahead, waited
 from publisher.errors import (
     ExchangeError,
     IdentityError,
@@ -29,6 +29,7 @@ from publisher.world import Index, World
 RENEWED = 300.0  # seconds before its end, or a third of its life if that is shorter
 LAST = 10.0  # seconds before its end in which a token is not used any more
 HURRY = 5.0  # seconds for giving tokens back when the run was told to stop
+PATIENCE = 300.0  # seconds for that otherwise
 
 
 class Lease:
@@ -44,9 +45,12 @@ class Lease:
         self._world, self._record, self._http = world, record, http
         self._index, self._who = index, who
         self._lock = threading.Lock()
-        self._minting: Future[None] | None = None
         self._tokens: list[tuple[UploadToken, float]] = []
         self._another = True
+        self._mints = threading.Condition()
+        self._under_way = 0
+        self._closed = False
+        self._burning: dict[UploadToken, Future[bool]] = {}
 
     def take(self) -> None:
         """Mint the first token, in a thread of its own: told to stop, we still know of it.
@@ -55,8 +59,7 @@ class Lease:
             IdentityError: There is no ID token for the index.
             ExchangeError: The index gives no upload token.
         """
-        self._minting = ahead(self._mint)
-        self._minting.result()
+        waited(ahead(self._mint))
 
     def account(self) -> Account:
         """A login that is good for a request that begins now.
@@ -65,20 +68,21 @@ class Lease:
             UploadTokenEnds: The token is about to end, and there is no other to be had.
         """
         with self._lock:
+            self._check_open()
             token, life = self._tokens[-1]
             left = token.expires - time.time()
-            if left < min(RENEWED, life / 3):
+            if life > 0 and left < min(RENEWED, life / 3):  # or our clocks differ: they will say so
                 self._renew(left)
             return self._tokens[-1][0].account
 
     def refused(self, account: Account) -> bool:
         """Take another token for one that the index calls expired; ``False`` without one."""
         with self._lock:
-            if self._tokens[-1][0].account != account:
-                return True
+            if self._closed or self._tokens[-1][0].account != account:
+                return not self._closed
             with suppress(UploadTokenEnds):
                 self._renew(0.0)
-            return self._tokens[-1][0].account != account
+            return not self._closed and self._tokens[-1][0].account != account
 
     def _renew(self, left: float) -> None:
         try:
@@ -113,55 +117,88 @@ class Lease:
                 raise error from None
 
     def _mint_once(self) -> None:
-        tokens, issuer = self._world.tokens, self._who.issuer
-        now = time.time()
-        fresh, _ = identity.fetch(tokens, self._index.audience, issuer, now=now)
-        token = exchange.mint(self._http, self._index, fresh, self._who)
-        self._tokens.append((token, token.expires - now))
-        self._record.reporter.mask(token.secret)
+        with self._mints:
+            self._check_open()
+            self._under_way += 1
+        try:
+            now = time.time()
+            tokens, issuer = self._world.tokens, self._who.issuer
+            fresh, _ = identity.fetch(tokens, self._index.audience, issuer, now=now)
+            token = exchange.mint(self._http, self._index, fresh, self._who)
+            self._record.reporter.mask(token.secret)
+            with self._mints:
+                if not self._closed:
+                    self._tokens.append((token, token.expires - now))
+                    return
+            exchange.burn(self._http, self._index, token)  # whoever wanted it has gone
+            self._check_open()
+        finally:
+            with self._mints:
+                self._under_way -= 1
+                self._mints.notify_all()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise UploadTokenEnds(f"the tokens of {self._index.name} have been given back")
 
     def give_back(self, *, hurry: bool) -> None:
         """Burn every token, in threads of their own: another signal can't prevent it."""
-        if self._minting and not self._minting.done():
-            with suppress(Exception):  # what becomes of it is told by whom waits for it
-                self._minting.result(HURRY)
+        if not self._close():
+            what = f"a token of {self._index.name} may still be on its way; it dies when it comes"
+            self._record.note(remark("token-not-burned", f"{what}, or within 15 minutes"))
         if not self._tokens:
             return
-        burning: list[tuple[UploadToken, Future[bool]]] = []
         try:
             with self._record.step("burn", "giving the upload token back"):
-                self._burn(burning)
-                until = time.monotonic() + (HURRY if hurry else 3600)
-                for token, burned in burning:
-                    if not _confirmed(burned, until):
-                        self._tell(token)
-        finally:
-            if not burning:  # not even the step could be announced; a token dies all the same
-                self._burn(burning)
-                for _, burned in burning:
-                    _confirmed(burned, time.monotonic() + HURRY)
+                self._burn(HURRY if hurry else PATIENCE)
+        finally:  # if not even the step could be announced, a token dies all the same
+            self._burn(HURRY)
 
-    def _burn(self, burning: list[tuple[UploadToken, Future[bool]]]) -> None:
+    def _close(self) -> bool:
+        """Let no further mint begin, and wait for those under way; whether all have ended."""
+        stop = None
+        until = time.monotonic() + HURRY
+        with self._mints:
+            self._closed = True
+            while self._under_way and (left := until - time.monotonic()) > 0:
+                try:
+                    self._mints.wait(left)
+                except Stopped as error:
+                    stop = error
+        if stop:
+            self._burn(HURRY)
+            raise stop
+        return not self._under_way
+
+    def _burn(self, seconds: float) -> None:
+        """Burn what is left; who is told to stop meanwhile goes on for a little longer."""
+        stop = None
+        until = time.monotonic() + seconds
+        while self._tokens:
+            try:
+                self._burn_all(until)
+            except Stopped as error:
+                stop, until = error, min(until, time.monotonic() + HURRY)
+        if stop:
+            raise stop
+
+    def _burn_all(self, until: float) -> None:
         for token, _ in self._tokens:
-            burn = partial(exchange.burn, self._http, self._index, token)
-            burning.append((token, ahead(burn)))
+            if token not in self._burning:
+                burn = partial(exchange.burn, self._http, self._index, token)
+                self._burning[token] = ahead(burn)
+        for entry in tuple(self._tokens):
+            token, _ = entry
+            burned = self._burning[token]
+            wait([burned], max(0.0, until - time.monotonic()))
+            self._tokens.remove(entry)
+            if not (burned.done() and burned.result()):
+                self._tell(token)
 
     def _tell(self, token: UploadToken) -> None:
         expires = time.strftime("%H:%M:%S UTC", time.gmtime(token.expires))
         what = f"{self._index.name} did not confirm that the upload token is dead"
         self._record.note(remark("token-not-burned", f"{what}; it dies at {expires}"))
-
-
-def _confirmed(burned: Future[bool], until: float) -> bool:
-    """Whether it was, by then; who is told to stop meanwhile waits a little longer."""
-    try:
-        return burned.result(max(0.0, until - time.monotonic()))
-    except Stopped:
-        with suppress(TimeoutError):
-            burned.result(HURRY)
-        raise
-    except TimeoutError:
-        return False
 
 
 @contextmanager

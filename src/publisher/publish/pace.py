@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+class NoTurn(Exception):
+    """There are no turns any more."""
+
+
 class Pace:
     """At most ``width`` turns at a time; half as many whenever the index says it is too much."""
 
@@ -18,9 +22,15 @@ class Pace:
 
     @contextmanager
     def turn(self) -> Iterator[int]:
-        """Wait for a turn and take it; gives the width that it began with."""
+        """Wait for a turn and take it; gives the width that it began with.
+
+        Raises:
+            NoTurn: Everything was stopped.
+        """
         with self._free:
-            self._free.wait_for(lambda: self._taken < self.width)
+            self._free.wait_for(lambda: self._stopped.is_set() or self._taken < self.width)
+            if self._stopped.is_set():
+                raise NoTurn
             self._taken += 1
             begun_with = self.width
         try:
@@ -41,5 +51,7 @@ class Pace:
         return not self._stopped.wait(seconds)
 
     def stop(self) -> None:
-        """Let nobody rest any longer."""
+        """Let nobody rest any longer, and nobody begin."""
         self._stopped.set()
+        with self._free:
+            self._free.notify_all()

@@ -28,7 +28,7 @@ from publisher.publish import rejections
 from publisher.publish.access import Access
 from publisher.publish.crew import together
 from publisher.publish.form import FileChanged, FileForm
-from publisher.publish.pace import Pace
+from publisher.publish.pace import NoTurn, Pace
 from publisher.publish.recorder import ON_ITS_WAY
 from publisher.publish.simple import listing
 from publisher.transport import PASSING, TRIES, pause
@@ -76,9 +76,10 @@ class Upload:
             pace.stop()
 
     def _send(self, dist: Dist, pace: Pace) -> None:
-        self.mark(dist, status="failed", error=ON_ITS_WAY)
         try:
             self._deliver(dist, pace)
+        except NoTurn as end:
+            raise self._failed(dist, "the run ended before its turn") from end
         except UploadError as error:
             pace.stop()
             self.mark(dist, status="failed", error=error.message)
@@ -93,6 +94,7 @@ class Upload:
             try:
                 with pace.turn() as width:
                     account = self.access.account()
+                    self.mark(dist, status="failed", error=ON_ITS_WAY)
                     answer = self._post(dist, account)
             except NetworkError as error:
                 if not error.passing:

@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from publisher.errors import BuildNotIsolated
+from publisher.errors import (
+    BuildNotIsolated,
+    MissingPermission,
+    NoIdentityProvider,
+    PublisherError,
+)
 from publisher.options import Options
 from publisher.providers.base import Provider
 from publisher.publish import build
@@ -17,7 +22,7 @@ from publisher.world import World
 APART = """\
 Build in a job of its own that may not ask for tokens, with `publisher build`, and publish with
 --expect: what changed on the way stops the release."""
-OR = "If the build is to be trusted with this job's tokens: --allow build-not-isolated."
+OR = "If the build is to be trusted with all that: --allow build-not-isolated."
 
 
 @dataclass
@@ -62,8 +67,8 @@ class Workshop:
         """
         if self._isolated is None:
             obstacle = build.obstacle(self.env)
-            if self._near_tokens:
-                self._tell_near(obstacle)
+            if near := self._near:
+                self._tell_near(near, obstacle)
             if obstacle:
                 what = f"the build can't be isolated here: {obstacle}"
                 self.record.note(remark("isolation-unavailable", what))
@@ -71,19 +76,34 @@ class Workshop:
         return self._isolated
 
     @property
-    def _near_tokens(self) -> bool:
-        """Whether this very process can get tokens that are worth something."""
-        return self.world.real_tokens and self.record.run.identity is not None
+    def _near(self) -> str:
+        """What this very job could publish with, whatever was asked of it now; or nothing."""
+        if not self.world.real_tokens:
+            return ""
+        if any(index.account for index in self.world.indexes):
+            return "has a password"
+        return "can get tokens" if self.record.run.identity or self._may_ask else ""
 
-    def _tell_near(self, obstacle: str | None) -> None:
-        way = "its build is isolated from them, as far as one machine goes"
-        way = "nothing keeps its build from them" if obstacle else way
-        what = f"the project is built in the job that can get tokens; {way}"
+    @property
+    def _may_ask(self) -> bool:
+        """Whether this job may ask for ID tokens, or holds some; nothing is asked here."""
+        try:
+            self.provider.preflight()
+        except (MissingPermission, NoIdentityProvider):
+            return False
+        except PublisherError:
+            pass  # it may, and they would help us with nothing
+        return self.provider.held() != {}
+
+    def _tell_near(self, near: str, obstacle: str | None) -> None:
+        way = "its build is isolated, as far as one machine goes"
+        way = "nothing isolates its build" if obstacle else way
+        what = f"the project is built in the job that {near}; {way}"
         self.record.note(remark("build-in-publishing-job", what, hint=APART))
         if obstacle and not self._released and BuildNotIsolated.code not in self.options.allow:
             raise BuildNotIsolated(
                 "neither a tag nor a release started this job, and nothing would keep the build "
-                f"from its tokens: {obstacle}",
+                f"from what it publishes with: {obstacle}",
                 facts={"obstacle": obstacle},
                 hint=f"{APART}\n\n{OR}",
             )
@@ -91,6 +111,7 @@ class Workshop:
     @property
     def _released(self) -> bool:
         """Whether somebody released this on purpose: no CI's event, a tag of it, or --tag."""
-        if not self.provider.detects(self.provider.env):
+        known = self.provider.public_issuer and self.provider.detects(self.provider.env)
+        if not known and not self.env.get("CI"):  # most CIs that we don't know set it
             return True
         return bool(self.provider.tag()) or self.options.tag not in {"auto", "none"}

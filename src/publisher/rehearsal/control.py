@@ -52,6 +52,7 @@ class Control:
             Route("GET", "/", lambda _: json_reply(200, self._world)),
             Route("GET", "/stats", self._stats),
             Route("GET", "/log", lambda _: json_reply(200, self._traffic.log())),
+            Route("GET", "/secrets", self._secrets),
             Route("POST", "/persona", self._persona),
             Route("POST", "/api-token", self._api_token),
             Route("POST", "/password", self._password),
@@ -64,7 +65,20 @@ class Control:
 
     def _stats(self, _request: Request) -> Reply:
         names = ["control", "issuer", "fulcio", "rekor", *(index.name for index in self._indexes)]
-        return json_reply(200, {"services": self._traffic.stats(names)})
+        stats = {"services": self._traffic.stats(names), "hanging": self._traffic.hanging}
+        return json_reply(200, stats)
+
+    def _secrets(self, _request: Request) -> Reply:
+        """Everything that must never be seen, and which upload tokens could still be used."""
+        stores = [index.store for index in self._indexes]
+        issued = [(store, token) for store in stores for token in store.issued]
+        secret = {
+            "bearers": self._issuer.bearers(),
+            "id_tokens": list(self._issuer.issued),
+            "upload_tokens": [token for _, token in issued],
+            "alive": [token for store, token in issued if store.granted(token)],
+        }
+        return json_reply(200, secret)
 
     def _persona(self, request: Request) -> Reply:
         asked = _object(request)
@@ -150,9 +164,12 @@ class Control:
         if not isinstance(asked, list):
             raise _refused("faults are a list")
         try:
-            self._traffic.plan([Fault(**fault) for fault in asked])
+            faults = [Fault(**fault) for fault in asked]
+            if any(fault.kind == "expire" for fault in faults) and not self._world["ca"]:
+                raise ValueError("no certificate expires without --tls")
         except (TypeError, ValueError) as error:
             raise _refused(f"not a fault: {error}") from error
+        self._traffic.plan(faults)
         return json_reply(200, {})
 
     def _clear(self, _request: Request) -> Reply:

@@ -44,12 +44,18 @@ class Issuer:
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self.kid = uuid.uuid4().hex
         self._players: dict[str, Player] = {}
+        self.issued: list[str] = []
+        """Every token that was given out."""
 
     def add(self, claims: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> Player:
         """Let a persona ask for tokens."""
         player = Player(dict(claims), dict(overrides or {}))
         self._players[player.id] = player
         return player
+
+    def bearers(self) -> list[str]:
+        """The bearers of all personas, in the order of their coming."""
+        return [player.bearer for player in self._players.values()]
 
     def key(self, issuer: str, kid: object) -> rsa.RSAPublicKey | None:
         """The key ``kid`` of the provider that calls itself ``issuer``, if it plays here."""
@@ -81,6 +87,7 @@ class Issuer:
             return json_reply(401, {"message": "Not authorized: the bearer is not this job's"})
         owner = f"https://github.com/{player.claims.get('repository_owner', '')}"
         token = self.token(player, request.query.get("audience", owner))
+        self.issued.append(token)
         return json_reply(200, {"count": len(token), "value": token})
 
     def _discover(self, request: Request) -> Reply:

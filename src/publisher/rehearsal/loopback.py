@@ -5,9 +5,16 @@ from __future__ import annotations
 import ipaddress
 import json
 import ssl
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import (
+    HTTPConnection,
+    HTTPException,
+    HTTPResponse,
+    HTTPSConnection,
+    IncompleteRead,
+)
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +22,7 @@ from publisher.errors import SandboxNotLoopback, SandboxUnusable
 
 NETWORKS = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 TIMEOUT = 60
+CAP = 64 << 20  # bytes of an answer
 START = "Start `publisher sandbox --port 40123` and pass the URL that it prints."
 
 
@@ -123,10 +131,22 @@ def call(
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request(method, target, body=data, headers=dict(headers or {}))
         response = connection.getresponse()
-        return Answer(response.status, response.read())
+        return Answer(response.status, b"".join(_blocks(response)))
     except (OSError, HTTPException) as error:
         raise SandboxUnusable(
             "the sandbox does not answer", facts={"url": url, "reason": str(error)}, hint=START
         ) from error
     finally:
         connection.close()
+
+
+def _blocks(response: HTTPResponse) -> Iterator[bytes]:
+    """The body, unless it is endless."""
+    read, until = 0, time.monotonic() + TIMEOUT
+    while block := response.read1(CAP):
+        read += len(block)
+        if read > CAP or time.monotonic() > until:
+            raise HTTPException("the answer does not end")
+        yield block
+    if response.length:
+        raise IncompleteRead(b"", response.length)

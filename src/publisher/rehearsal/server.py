@@ -7,27 +7,26 @@ Nothing but ``http.server``; each service has its own port on 127.0.0.1, keeps c
 from __future__ import annotations
 
 import re
-import select
 import socket
 import ssl
-import struct
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Sequence
 from http.client import HTTPMessage
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from publisher.rehearsal.breaking import BUFFER, Breakable, resets
 from publisher.rehearsal.messages import Body, Reply, ReplyError, Request, Route
 from publisher.rehearsal.traffic import Fault, Throttle, Traffic
+from publisher.rehearsal.trust import Tls
 
 HOST = "127.0.0.1"
-BUFFER = 64 * 1024
 SEND = BUFFER // 2
 
 
@@ -40,7 +39,7 @@ class Service:
         traffic: Traffic,
         *,
         port: int = 0,
-        tls: ssl.SSLContext | None = None,
+        tls: Tls | None = None,
         throttle: Throttle | None = None,
     ) -> None:
         self.name = name
@@ -48,6 +47,9 @@ class Service:
         self.throttle = throttle or Throttle()
         self.tls = tls
         self.routes: Sequence[Route] = ()
+        self.broken = ""
+        """The kind of fault that lasts until faults are cleared, if there is one."""
+        self._breaking = threading.Lock()
         self._server = _Server(self, port)
         self.port = self._server.server_address[1]
         self.scheme = "https" if tls else "http"
@@ -56,7 +58,29 @@ class Service:
     def start(self, routes: Sequence[Route]) -> None:
         """Answer requests, until the process ends."""
         self.routes = routes
+        self._listen()
+
+    def _listen(self) -> None:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def fall(self, kind: str) -> None:
+        """Refuse connections, or show an expired certificate, until faults are cleared."""
+        with self._breaking:
+            if self.broken:
+                return
+            self.broken = kind
+            if kind == "refuse":
+                self._server.shutdown()
+                self._server.server_close()
+                self._server = _Server(self, self.port, listen=False)  # nobody else gets the port
+            self.traffic.until_clear(self._rise)
+
+    def _rise(self) -> None:
+        with self._breaking:
+            if self.broken == "refuse":
+                self._server.server_activate()
+                self._listen()
+            self.broken = ""
 
     def answer(self, request: Request) -> Reply:
         """Find the route and let it answer; an exception becomes a 500 and a traceback."""
@@ -88,21 +112,25 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, service: Service, port: int) -> None:
+    def __init__(self, service: Service, port: int, *, listen: bool = True) -> None:
         self.service = service
-        super().__init__((HOST, port), _Handler)
+        super().__init__((HOST, port), _Handler, bind_and_activate=listen)
+        if not listen:
+            self.server_bind()
 
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = super().get_request()
-        self.service.traffic.connected(self.service.name)
-        if self.service.tls:  # the handshake waits for the connection's own thread
-            connection = self.service.tls.wrap_socket(
+        service = self.service
+        service.traffic.connected(service.name)
+        if service.tls:  # the handshake waits for the connection's own thread
+            tls = service.tls.expired if service.broken == "expire" else service.tls.valid
+            connection = tls.wrap_socket(
                 connection, server_side=True, do_handshake_on_connect=False
             )
         return connection, address
 
     def shutdown_request(self, request: Any) -> None:
-        if getattr(request, "fileno", None) and request.fileno() >= 0 and _resets(request):
+        if getattr(request, "fileno", None) and request.fileno() >= 0 and resets(request):
             self.close_request(request)  # no FIN before the RST
         else:
             super().shutdown_request(request)
@@ -122,13 +150,14 @@ class _Headers(HTTPMessage):
         return "application"
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Breakable):
     server: _Server
     MessageClass = _Headers
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = BUFFER
-    sent = 0
+    fault: Fault | None = None
+    done: int | None = None  # the status of what a fault kept from the client
 
     def setup(self) -> None:
         if isinstance(self.request, ssl.SSLSocket):
@@ -141,6 +170,7 @@ class _Handler(BaseHTTPRequestHandler):
         service.traffic.delay(service.name)
         body = Body(self.rfile, self._length(), service.throttle)
         self.sent, path = 0, urlsplit(self.path).path
+        self.fault = self.done = None
         reply: Reply | None = None
         try:
             reply = self._reply(body, path)
@@ -155,6 +185,7 @@ class _Handler(BaseHTTPRequestHandler):
                 received=body.received,
                 sent=self.sent,
                 seconds=round(time.monotonic() - started, 4),
+                **({"fault": self.fault.kind, "done": self.done} if self.fault else {}),
             )
 
     do_GET = do_HEAD = do_POST = do_DELETE = serve  # noqa: N815 - http.server's names
@@ -180,35 +211,18 @@ class _Handler(BaseHTTPRequestHandler):
             f"{service.scheme}://{host}",
             (),
         )
+        if service.broken:  # a connection from before
+            self.reset()
+            return None
         generation = service.traffic.generation
-        fault = service.traffic.fault(service.name, request.method, path)
+        fault = self.fault = service.traffic.fault(service.name, request.method, path)
         if fault is None:
             return service.answer(request)
+        own = Reply(fault.status, fault.body.encode(), fault.content_type)
         if fault.after:
-            service.answer(request)
-        return self._break(fault, body, generation)
-
-    def _break(self, fault: Fault, body: Body, generation: int) -> Reply | None:
-        if fault.kind == "status":
-            body.drain()
-            headers = tuple(fault.headers.items())
-            return Reply(fault.status, fault.body.encode(), fault.content_type, headers)
-        self.close_connection = True
-        if fault.kind == "hang":
-            body.drain()
-            self._hang(generation)
-        else:
-            linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        return None
-
-    def _hang(self, generation: int) -> None:
-        """Say nothing until faults are cleared."""
-        traffic = self.server.service.traffic
-        while traffic.generation == generation:
-            readable, _, _ = select.select([self.connection], [], [], 0.05)
-            if readable:  # the client is gone, or out of patience
-                return
+            own = service.answer(request)
+            self.done = own.status
+        return self.break_off(fault, own, body, generation)
 
     def _send(self, reply: Reply, *, unread: bool) -> None:
         if unread:
@@ -236,8 +250,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_args: Any) -> None:
         """The request log is ``Traffic``'s, without secrets."""
-
-
-def _resets(connection: socket.socket) -> bool:
-    """Whether closing this socket is to send a reset."""
-    return connection.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)[:1] == b"\x01"

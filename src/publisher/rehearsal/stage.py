@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import ssl
 import tempfile
 import threading
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ from publisher.rehearsal.server import Service
 from publisher.rehearsal.simple import Pages
 from publisher.rehearsal.store import Store
 from publisher.rehearsal.traffic import Traffic
-from publisher.rehearsal.trust import Roots, tls_context, trust_config
+from publisher.rehearsal.trust import Roots, Tls, tls_contexts, trust_config
 from publisher.rehearsal.upload import Uploads
 
 APP = "sigstore-python", "sigstore"
@@ -139,10 +138,10 @@ class Stage:
         self, folder: Path, *, indexes: Sequence[str] = ("pypi",), port: int = 0, tls: bool = False
     ) -> None:
         self.files = Path(tempfile.mkdtemp(prefix="files-", dir=folder))
-        context: ssl.SSLContext | None = None
+        context: Tls | None = None
         ca: str | None = None
         if tls:
-            context, ca = tls_context(self.files)
+            context, ca = tls_contexts(self.files)
         traffic = Traffic()
         self._control = Service("control", traffic, port=port)
         names = ("issuer", "fulcio", "rekor")

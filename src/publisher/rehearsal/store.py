@@ -113,6 +113,8 @@ class Store:
         """Filenames that were used once and never again."""
         self._contents: dict[str, File] = {}
         self._grants: dict[str, Grant] = {}
+        self.issued: list[str] = []
+        """Every upload token that was given out, alive or not."""
         self._jtis: set[tuple[str, str]] = set()
         self._making: dict[tuple[str, str], int] = {}
         self._collision = threading.Condition()
@@ -131,6 +133,7 @@ class Store:
         expires = int(time.time()) + (self.token_lifetime if lifetime is None else lifetime)
         grant = Grant(f"pypi-{secrets.token_urlsafe(210)}", expires, projects, publisher)
         self._grants[grant.token] = grant
+        self.issued.append(grant.token)
         return grant
 
     def enter(self, user: str, password: str) -> None:

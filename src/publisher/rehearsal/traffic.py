@@ -5,20 +5,29 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 LOG_LIMIT = 100_000
+Kind = Literal["status", "reset", "hang", "cut", "drip", "flood", "label", "refuse", "expire"]
 
 
 @dataclass
 class Fault:
     """Breaks the next ``times`` requests of a service whose path begins with ``path``.
 
-    ``kind`` is a ``status`` answered instead, a connection ``reset``, or a ``hang`` without an
-    answer. With ``after`` the request is carried out first, so that only its answer is lost.
+    Of those that match (``method`` may be ``*``), each ``every``-th is broken. With ``after`` the
+    request is carried out first, so that only its answer is lost. ``kind`` says what comes instead:
+
+    - ``status``: this ``status``, ``content_type``, ``headers`` and ``body``.
+    - ``cut``, ``drip``, ``flood``: an answer that ends halfway, that comes a byte at a time for
+      ever, or that has 1 GB; with ``after`` under the status of the service's own.
+    - ``label``: the service's own answer as ``content_type``; the request is always carried out.
+    - ``reset``, ``hang``: none; the connection breaks, or nothing happens.
+    - ``refuse``, ``expire``: the connection breaks. Until faults are cleared, the service refuses
+      others, or shows an expired certificate (TLS only).
     """
 
     service: str
@@ -29,17 +38,23 @@ class Fault:
     body: str = "broken on purpose"
     content_type: str = "text/plain"
     headers: Mapping[str, str] = field(default_factory=dict)
-    kind: Literal["status", "reset", "hang"] = "status"
+    kind: Kind = "status"
     after: bool = False
+    every: int = 1
+    seen: int = 0
 
     def __post_init__(self) -> None:
-        if self.kind not in {"status", "reset", "hang"}:
+        if self.kind not in get_args(Kind):
             raise ValueError(f"unknown kind of fault: {self.kind!r}")
+        self.after |= self.kind == "label"
 
-    def matches(self, service: str, method: str, path: str) -> bool:
-        """Whether this request is to be broken."""
-        wanted = (self.service, self.method) == (service, method)
-        return wanted and self.times > 0 and path.startswith(self.path)
+    def strikes(self, service: str, method: str, path: str) -> bool:
+        """Whether this request, which it counts, is to be broken."""
+        wanted = self.service == service and self.method in {"*", method}
+        if not (wanted and self.times > 0 and path.startswith(self.path)):
+            return False
+        self.seen += 1
+        return self.seen % self.every == 0
 
 
 class Throttle:
@@ -73,6 +88,8 @@ class Traffic:
         self._throttles: dict[str, Throttle] = {}
         self.generation = 0
         """Grows when faults are cleared, which lets hanging requests go."""
+        self.hanging = 0
+        self._repairs: list[Callable[[], None]] = []
 
     def throttle(self, service: str) -> Throttle:
         """The pipe of a service; only indexes ask for one."""
@@ -105,18 +122,31 @@ class Traffic:
             return [dict(vars(fault)) for fault in self._faults if fault.times > 0]
 
     def clear(self) -> None:
-        """Forget all faults and let hanging requests go."""
+        """Forget all faults, let hanging requests go, and bring services back."""
         with self._lock:
             self._faults.clear()
             self.generation += 1
+            repairs, self._repairs = self._repairs, []
+        for repair in repairs:
+            repair()
+
+    def until_clear(self, repair: Callable[[], None]) -> None:
+        """Have something done when faults are cleared."""
+        with self._lock:
+            self._repairs.append(repair)
+
+    def hang(self, change: int) -> None:
+        """Count the requests that hang."""
+        with self._lock:
+            self.hanging += change
 
     def fault(self, service: str, method: str, path: str) -> Fault | None:
         """The fault for this request, used up by one."""
         with self._lock:
-            for fault in self._faults:
-                if fault.matches(service, method, path):
-                    fault.times -= 1
-                    return fault
+            struck = [one for one in self._faults if one.strikes(service, method, path)]
+            for one in struck[:1]:
+                one.times -= 1
+                return one
         return None
 
     def connected(self, service: str) -> None:

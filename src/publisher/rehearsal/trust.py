@@ -13,7 +13,7 @@ import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -88,7 +88,10 @@ class Authority:
 
 
 def start(
-    public_key: ec.EllipticCurvePublicKey, subject: x509.Name, issuer: x509.Name
+    public_key: ec.EllipticCurvePublicKey,
+    subject: x509.Name,
+    issuer: x509.Name,
+    lifetime: timedelta = LIFETIME,
 ) -> x509.CertificateBuilder:
     """The beginning of every certificate here, valid since yesterday."""
     now = datetime.now(UTC).replace(microsecond=0)
@@ -99,7 +102,7 @@ def start(
         .issuer_name(issuer)
         .public_key(public_key)
         .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + LIFETIME)
+        .not_valid_after(now + lifetime)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
     )
 
@@ -176,16 +179,29 @@ def trust_config(
     }
 
 
-def tls_context(folder: Path) -> tuple[ssl.SSLContext, str]:
-    """A server's TLS for loopback and the PEM of the CA behind it; keys go to ``folder``."""
+class Tls(NamedTuple):
+    """How services speak TLS: with a valid certificate, or one that ended an hour ago."""
+
+    valid: ssl.SSLContext
+    expired: ssl.SSLContext
+
+
+def tls_contexts(folder: Path) -> tuple[Tls, str]:
+    """TLS for loopback and the PEM of the CA behind it; keys go to ``folder``."""
     authority = Authority.make("rehearsal TLS root")
+    lifetimes = (LIFETIME, timedelta(hours=-1))
+    valid, expired = (_tls_context(folder, authority, lifetime) for lifetime in lifetimes)
+    return Tls(valid, expired), pem(authority.certificate)
+
+
+def _tls_context(folder: Path, authority: Authority, lifetime: timedelta) -> ssl.SSLContext:
     key = new_key()
     names: list[x509.GeneralName] = [
         x509.DNSName("localhost"),
         x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
     ]
     certificate = (
-        start(key.public_key(), x509.Name([]), authority.certificate.subject)
+        start(key.public_key(), x509.Name([]), authority.certificate.subject, lifetime)
         .add_extension(x509.SubjectAlternativeName(names), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(key_usage(ca=False), critical=True)
@@ -202,7 +218,7 @@ def tls_context(folder: Path) -> tuple[ssl.SSLContext, str]:
     file.write_bytes(private + pem(certificate).encode())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
-    return context, pem(authority.certificate)
+    return context
 
 
 def _der(certificate: x509.Certificate) -> str:
