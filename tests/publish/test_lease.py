@@ -233,7 +233,11 @@ def test_burned_even_if_nothing_can_be_said_of_it(
 
 
 def test_in_a_hurry_nobody_waits_for_a_slow_burn(
-    leasing: Leasing, sandbox: Sandbox, record: Recorder, monkeypatch: pytest.MonkeyPatch
+    leasing: Leasing,
+    sandbox: Sandbox,
+    record: Recorder,
+    calls: Callable[[], Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("publisher.publish.lease.HURRY", 0.2)
 
@@ -246,6 +250,10 @@ def test_in_a_hurry_nobody_waits_for_a_slow_burn(
         stop()
     sandbox.http.delete(f"{sandbox.control}/faults")
     assert codes(record) == ["token-not-burned"]
+    for _ in range(100):  # it comes all the same, and must not count in the next test
+        if BURN in [path for path, _ in calls()]:
+            break
+        threading.Event().wait(0.05)
 
 
 def test_nothing_is_minted_after_the_end(leasing: Leasing, calls: Callable[[], Any]) -> None:
