@@ -168,7 +168,7 @@ class Preparation(ABC):
         """Say what is risky about an identity that will be accepted."""
         for warning in self.provider.warnings(who.claims):
             self.record.note(remark("default-service-account", warning))
-        for finding in self.provider.hygiene(who.claims) if self.world.advised else ():
+        for finding in self.provider.hygiene(who.claims) if self.world.real else ():
             self._advise(finding)
 
     def _advise(self, finding: Finding) -> None:

@@ -68,7 +68,7 @@ def _evidence(keep: Path | None, world: World, sandbox: Mapping[str, Any]) -> It
     """Keep the evidence at the end, also after an error."""
     try:
         yield
-    except BaseException:
+    except BaseException:  # a signal's as well: what was seen until then is kept
         if keep is not None:
             with suppress(PublisherError):  # the first error is the one to see
                 evidence.write(keep, world, sandbox)
@@ -140,8 +140,7 @@ def _world(
         ca=ca,
         build_into=build_into,
         attest_into=(keep or folder) / "attestations",
-        advised=False,
-        real_tokens=False,
+        real=False,
         rehearsal=True,
     )
 
