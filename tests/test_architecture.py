@@ -110,8 +110,9 @@ HOMES = {
     "twine": "publish.metadata world",
     # what twine and sigstore bring, and what the index judges with
     **dict.fromkeys(("email_validator", "rfc3986"), "publish.metadata"),
-    # form: its multipart encoder writes the plain fields; identity: id lets its errors through
-    "urllib3": "http transport publish.form publish.identity",
+    # form: its multipart encoder writes the plain fields; identity: id lets its errors through;
+    # addresses: what it would dial
+    "urllib3": "addresses http transport publish.form publish.identity",
     # what sigstore brings, where certificates and policies are looked into
     **dict.fromkeys(("cryptography", "pyasn1", "pydantic"), "verify.core"),
     "tuf": "verify.roots",

@@ -98,6 +98,23 @@ def test_a_full_disk(env: dict[str, str]) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_behind_the_log(env: dict[str, str], tmp_path: Path) -> None:
+    """The run ends as it would have, and its report is written."""
+    report = tmp_path / "r.json"
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*PROGRAM, "publish", str(tmp_path / "nothing"), "--report", str(report)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=env,
+            check=False,
+        )
+    written = json.loads(report.read_text("utf-8"))
+    assert [finding["code"] for finding in written["findings"]] == ["path-not-found"]
+    assert (done.returncode, done.stderr) == (written["exit_code"], b"")
+
+
 def test_usage_errors_leave_stdout_to_the_report(env: dict[str, str], tmp_path: Path) -> None:
     report = tmp_path / "r.json"
     done = subprocess.run(

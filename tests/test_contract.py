@@ -110,6 +110,13 @@ def test_the_document_has_a_line_for_every_option() -> None:
             assert len(found) == 1, row.flag
 
 
+def test_the_readme_shows_the_whole_simple_example() -> None:
+    text = (ROOT / "examples" / "github-simple.yml").read_text("utf-8")
+    _comment, _, workflow = text.partition("name: Release")
+    shown = f"```yaml\nname: Release{workflow}```"
+    assert shown in (ROOT / "README.md").read_text("utf-8")
+
+
 # Codes
 
 

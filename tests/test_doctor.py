@@ -19,6 +19,7 @@ from support.archives import make_sdist, make_wheel
 from support.projects import make_project
 from support.sandbox import GITHUB, GITLAB, GOOGLE, Sandbox
 
+ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = Path(__file__).resolve().parents[1].parent / "shared" / "facts" / "claims"
 NAMES = sorted(path.stem for path in SAMPLES.glob("*.json"))
 Found = dict[str, Any]
@@ -146,9 +147,7 @@ def test_a_private_repository(doctor: Doctor) -> None:
 
 
 def test_on_a_laptop(doctor: Doctor, tmp_path: Path) -> None:
-    project = make_project(tmp_path / "widget", "some-widget")
-    for argv in (["init", "-q"], ["remote", "add", "up", "https://github.com/octo-org/widget"]):
-        subprocess.run(["git", *argv], cwd=project, check=True)
+    project = on_github(tmp_path)
     found = doctor(project)
     assert found["provider"]["invented"] is True
     assert found["provider"]["name"] == "github"
@@ -159,6 +158,55 @@ def test_on_a_laptop(doctor: Doctor, tmp_path: Path) -> None:
     assert "would-build" in codes(found)
     assert [form["project"] for form in found["forms"]] == ["some-widget"]
     assert not (project / "dist").exists()
+
+
+def on_github(folder: Path) -> Path:
+    project = make_project(folder / "widget", "some-widget")
+    for argv in (["init", "-q"], ["remote", "add", "up", "https://github.com/octo-org/widget"]):
+        subprocess.run(["git", *argv], cwd=project, check=True)
+    return project
+
+
+def test_the_form_has_what_the_checkout_says(doctor: Doctor, tmp_path: Path) -> None:
+    project = on_github(tmp_path)
+    workflows = project / ".github" / "workflows"
+    workflows.mkdir(parents=True)
+    simple = ROOT / "examples" / "github-simple.yml"
+    (workflows / "publish.yaml").write_text(simple.read_text("utf-8"))
+    (form,) = doctor(project)["forms"]
+    query = parse_qs(urlsplit(form["url"]).query)
+    assert query["workflow_filename"] == ["publish.yaml"]
+    assert query["environment"] == ["pypi"]
+
+
+def test_no_guess_goes_into_the_form(doctor: Doctor, tmp_path: Path) -> None:
+    project = on_github(tmp_path)
+    found = doctor(project)
+    assert {"workflow_filename", "environment"}.isdisjoint(
+        parse_qs(urlsplit(found["forms"][0]["url"]).query)
+    )
+    assert list(found["provider"]["register"]) == ["Owner", "Repository name"]
+    assert cli.run(["doctor", str(project)], doctor.env) == 0
+    shown = doctor.capsys.readouterr().out
+    assert "  Environment name:             unknown: the environment: of your job\n" in shown
+
+
+def test_nothing_to_publish_on_a_laptop(doctor: Doctor) -> None:
+    assert cli.run(["doctor"], doctor.env) == 0
+    last = doctor.capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("There is nothing to publish here.")
+
+
+def test_the_version_to_be_built_is_there(
+    doctor: Doctor, sandbox: Sandbox, tmp_path: Path, project_name: str
+) -> None:
+    project = make_project(tmp_path / "widget", project_name)
+    argv: list[str | Path] = ["--sandbox", sandbox.control, project]
+    assert "version-there" not in codes(doctor(*argv))
+    wheel = make_wheel(tmp_path / "old", project_name, "1.0")
+    assert sandbox.upload(sandbox.mint(sandbox.persona()), wheel).status_code == 200
+    (told,) = [one for one in doctor(*argv)["findings"] if one["code"] == "version-there"]
+    assert told["facts"] == {"files": [wheel.name]}
 
 
 def test_values_that_are_made_up_are_not_shown(doctor: Doctor, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import requests
 
 from publisher import http as module
 from publisher import transport
-from publisher.addresses import carries_secrets, is_loopback
+from publisher.addresses import carries_secrets, is_loopback, is_public
 from publisher.http import Answer, Http, NetworkError, answer_in
 from publisher.models import Account, Secret
 from publisher.publish.form import FileForm
@@ -84,6 +84,18 @@ def test_get(web: Web, http: Http, said: list[str]) -> None:
     assert seen.headers["User-Agent"].startswith("attested-publisher/")
     assert "Authorization" not in seen.headers
     assert (http.requests, said) == (1, [])
+
+
+@pytest.mark.parametrize("fresh", [10.0, 0.0])
+def test_what_was_asked_ahead_grows_old(
+    web: Web, http: Http, monkeypatch: pytest.MonkeyPatch, fresh: float
+) -> None:
+    """Then it is asked anew."""
+    monkeypatch.setattr(module, "FRESH", fresh)
+    web.on("/list", Say(200, b"before"), Say(200, b"after"))
+    http.begin_get(f"{web.url}/list")
+    assert http.get(f"{web.url}/list").body == (b"before" if fresh else b"after")
+    assert http.get(f"{web.url}/list").body == b"after"  # only one answer was kept
 
 
 @pytest.mark.parametrize(
@@ -371,6 +383,26 @@ def test_download(web: Web, http: Http, tmp_path: Path) -> None:
 # Secrets
 
 
+DOUBTFUL = [
+    "https://127.0.0.1\\@index.example/",  # one host to urlsplit, another one to urllib3
+    "https://index.example\\@127.0.0.1/",
+    "https://index.example\\/",
+    "https://me@index.example/",
+    "https://index.example/\n",
+    "https://index\t.example/",
+    " https://index.example/",
+    "https://2130706433/",  # 127.0.0.1 to the system, as all of these
+    "https://0x7f000001/",
+    "https://127.1/",
+    "https://127.0.0.1./",
+    "https://127.0.0.0x1/",
+    "https://0177.0.0.1/",
+    "https://\uff11\uff12\uff17.0.0.1/",
+    "https:///",
+    "//index.example/",
+]
+
+
 @pytest.mark.parametrize(
     ("url", "loopback", "secrets"),
     [
@@ -391,10 +423,35 @@ def test_download(web: Web, http: Http, tmp_path: Path) -> None:
         ("no url", False, False),
         ("", False, False),
         ("http://[oops", False, False),
+        *((url, False, False) for url in DOUBTFUL),
     ],
 )
 def test_where_secrets_may_go(url: str, loopback: bool, secrets: bool) -> None:
     assert (is_loopback(url), carries_secrets(url)) == (loopback, secrets)
+
+
+@pytest.mark.parametrize(
+    ("url", "public"),
+    [
+        ("https://files.example/a@1.whl", True),
+        ("https://files.example./a b.whl", True),
+        ("https://bücher.example/", True),
+        ("https://1.1.1.1/", True),
+        ("https://[2606:4700::1111]/", True),
+        ("http://files.example/", False),
+        ("https://10.0.0.1/", False),
+        ("https://127.0.0.1/", False),
+        ("https://[::1]/", False),
+        ("https://[::ffff:127.0.0.1]/", False),
+        ("https://[fe80::1%25eth0]/", False),
+        ("https://localhost/", False),
+        ("https://localhost./", False),
+        ("https://files.localhost/", False),
+        *((url, False) for url in DOUBTFUL),
+    ],
+)
+def test_what_is_public(url: str, public: bool) -> None:
+    assert is_public(url) == public
 
 
 def test_no_secret_leaves_over_http(http: Http, file: FileForm) -> None:

@@ -14,6 +14,7 @@ import pytest
 from publisher import cli
 from support.archives import make_sdist, make_wheel
 from support.play import running
+from support.projects import make_hostile_project
 from support.sandbox import Sandbox
 
 LATENCY = 0.5  # seconds; far more than threads need to begin together
@@ -110,3 +111,19 @@ def test_several_projects(alone: Sandbox, clean_env: dict[str, str], tmp_path: P
     alone.post("settings", {"latency_ms": 0})
     assert len(in_a_row(log)) == 6
     assert json.dumps(log).count('"/legacy/"') == 3
+
+
+def test_what_the_index_has_is_asked_after_the_build(
+    alone: Sandbox, clean_env: dict[str, str], tmp_path: Path
+) -> None:
+    """A build may take minutes, in which somebody else publishes."""
+    seen = tmp_path / "seen"
+    project = make_hostile_project(tmp_path / "widget", "return 0")
+    log = publish(alone, {**clean_env, "SEEN": str(seen)}, project)
+    began = [
+        datetime.fromisoformat(line["time"]).timestamp() - line["seconds"]
+        for line in log
+        if line["path"] == "/simple/widget/"
+    ]
+    assert len(began) == 2
+    assert min(began) > seen.stat().st_mtime - 0.01

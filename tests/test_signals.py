@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,38 @@ def test_stopped_while_uploading(
     assert code in [finding["code"] for finding in written["findings"]]
     burned = [line for line in sandbox.log()[begun:] if line["path"] == "/_/oidc/burn-token"]
     assert [line["status"] for line in burned] == [202]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX")
+def test_stopped_while_the_report_is_written(clean_env: dict[str, str], tmp_path: Path) -> None:
+    """It is on its way into a full pipe; what was decided before is what the run ends with."""
+    report = tmp_path / "report.json"
+    argv = [str(tmp_path / "nothing"), "--format", "json", "--report", str(report)]
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    filled = 0
+    with suppress(BlockingIOError):
+        while True:
+            filled += os.write(write, b" " * 4096)
+    os.set_blocking(write, True)
+    with subprocess.Popen(
+        [sys.executable, "-m", "publisher", *argv],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=clean_env,
+    ) as run:
+        os.close(write)
+        assert run.stderr
+        while "docs/errors.md#path-not-found" not in run.stderr.readline():
+            pass
+        for number in (signal.SIGTERM, signal.SIGINT):
+            time.sleep(0.5)
+            run.send_signal(number)
+        time.sleep(0.5)
+        assert not report.exists(), "it was not written to the pipe first"
+        with open(read, encoding="utf-8") as pipe:  # noqa: PTH123
+            shown = json.loads(pipe.read()[filled:])
+        run.stderr.read()
+    written = json.loads(report.read_text("utf-8"))
+    assert run.returncode == written["exit_code"] == shown["exit_code"] == 2

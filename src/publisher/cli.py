@@ -144,14 +144,23 @@ def _read(command: str, options: Reading, env: Mapping[str, str]) -> int:
 
 def _work(command: str, options: Options, env: Mapping[str, str]) -> int:
     """Do one of the commands about distributions; whatever happens, end with a report."""
-    from publisher import surroundings
-
     console = _console(options, env)
     rehearsed = options.dry_run or options.sandbox is not None
     record = _begun(options.provider or "", command, rehearsal=rehearsed)
-    hint = ""
+    with signals.noted():  # no gap: these handlers are there again when those within are gone
+        _attempt(command, options, env, record, console)
+        record.finished = _now()
+        return _finish(options, env, record, console)
+
+
+def _attempt(
+    command: str, options: Options, env: Mapping[str, str], record: Run, console: Console
+) -> None:
+    rehearsed, hint = record.rehearsal, ""
     try:
         with signals.as_errors(options.deadline) as stopped:
+            from publisher import surroundings
+
             _check_places(options, rehearsed=rehearsed)
             provider = surroundings.provider(command, options, env, rehearsed=rehearsed)
             if rehearsed:
@@ -179,8 +188,6 @@ def _work(command: str, options: Options, env: Mapping[str, str]) -> int:
         record.exit_code = cause.exit_code
         record.findings.append(cause.finding(hint))
         console.show_error(cause, hint)
-    record.finished = _now()
-    return _finish(options, env, record, console)
 
 
 def _worker(command: str) -> Callable[..., Preparation]:
@@ -247,14 +254,10 @@ def _recorder(
 ) -> Recorder:
     from publisher import surroundings
     from publisher.http import Http
-    from publisher.publish.journal import opened
     from publisher.publish.recorder import Recorder
 
     http = Http(ca=world.ca or surroundings.tls_roots(env), notice=console.say)
-    journal, problem = opened(world.state)
-    recorder = Recorder(record, console, http, stopped, journal)
-    if problem:
-        recorder.note(problem)
+    recorder = Recorder(record, console, http, stopped, world.state)
     foreign = settings.foreign_settings(env)
     if foreign:
         what = "settings of other publishing tools are around; they are not read"

@@ -8,10 +8,10 @@ from __future__ import annotations
 import html
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import quote, quote_plus, urlsplit
@@ -38,6 +38,8 @@ from publisher.transport import (
     login_of,
     no_login,
 )
+
+FRESH = 10.0  # seconds that an answer may wait for who wants it
 
 
 class NetworkError(Exception):
@@ -147,7 +149,7 @@ class Http:
         self._ca, self.notice = ca, notice
         self._lock = threading.Lock()
         self._local = threading.local()
-        self._begun: dict[tuple[str, str], Future[Answer]] = {}
+        self._begun: dict[tuple[str, str], Future[tuple[Answer, float]]] = {}
         self._patient, self._once = (
             Adapter(Patience.of(self._retried, tries=tries), self._count) for tries in (TRIES, 0)
         )
@@ -202,12 +204,16 @@ class Http:
         The answer is a 304 without a body if it is still what has this ``etag``.
         """
         begun = None if account else self._begun.pop((url, accept), None)
-        return begun.result() if begun else self._get(url, accept, account, etag)
+        if begun:
+            answer, came = begun.result()
+            if time.monotonic() - came < FRESH:
+                return answer
+        return self._get(url, accept, account, etag)
 
     def begin_get(self, url: str, *, accept: str = "application/json") -> None:
-        """Send already what the next ``get`` of this will ask."""
+        """Send already what the next ``get`` of this will ask, unless that comes much later."""
         if (url, accept) not in self._begun:
-            self._begun[url, accept] = ahead(partial(self._get, url, accept))
+            self._begun[url, accept] = ahead(lambda: (self._get(url, accept), time.monotonic()))
 
     def _get(self, url: str, accept: str, account: Account | None = None, etag: str = "") -> Answer:
         headers = {"Accept": accept} | ({"If-None-Match": etag} if etag else {})

@@ -45,6 +45,7 @@ NOTES: dict[str, Severity] = {
     "static-credential": "warning",
     "unpinned-action": "note",
     "unprotected-ref": "note",
+    "version-there": "warning",
     "would-build": "note",
     "wheel-not-portable": "warning",
 }

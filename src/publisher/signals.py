@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import publisher
 from publisher.errors import (
@@ -51,10 +51,7 @@ def as_errors(deadline: float = 0.0) -> Iterator[Callable[[], PublisherError | N
         if len(came) != SECOND:
             raise error
 
-    wanted = [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)]
-    if deadline:
-        wanted.append(signal.SIGALRM)
-    before = {number: signal.signal(number, stop) for number in wanted}
+    before = _handle(stop, *([signal.SIGALRM] if deadline else []))
     try:
         if deadline:
             signal.setitimer(signal.ITIMER_REAL, deadline)
@@ -62,8 +59,43 @@ def as_errors(deadline: float = 0.0) -> Iterator[Callable[[], PublisherError | N
     finally:
         if deadline:
             signal.setitimer(signal.ITIMER_REAL, 0)
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        _put_back(before)
+
+
+@contextmanager
+def noted() -> Iterator[None]:
+    """Let two of these signals do nothing for as long as the context lasts: a report is written.
+
+    Where that hangs, the third one does what it did before.
+    """
+    came = 0
+
+    def note(_number: int, _frame: FrameType | None) -> None:
+        nonlocal came
+        came += 1
+        if came == SECOND:
+            _put_back(before)
+
+    before = _handle(note)
+    try:
+        yield
+    finally:
+        _put_back(before)
+
+
+def _handle(handler: Callable[[int, FrameType | None], None], *more: int) -> dict[int, Any]:
+    """Handle SIGINT, SIGTERM, SIGHUP and ``more``; return the handlers that were there before."""
+    import signal
+
+    usual = {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}
+    return {number: signal.signal(number, handler) for number in (*usual, *more)}
+
+
+def _put_back(before: dict[int, Any]) -> None:
+    import signal
+
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def cause_of(error: BaseException) -> PublisherError:

@@ -128,9 +128,9 @@ class World:
     where built dists go, ``None`` for the project's own packages-dir; ``attest_into`` is where
     ``attest`` puts attestations, ``None`` for beside their dists. ``state`` is where a run keeps
     its journal, ``None`` for nowhere. ``foreign_proofs`` says whether attestations made before this
-    run can verify here, and ``advised`` whether the job around us is the one that publishes, so
-    that its habits are worth a word. ``real_tokens`` says whether somebody out there would take a
-    token that a build has stolen. ``rehearsal`` is for the report; no step reads it.
+    run can verify here. ``real`` says whether the job around us is the one that publishes: its
+    habits are worth a word then, and somebody out there would take a token that a build has
+    stolen. ``rehearsal`` is for the report; no step reads it.
     """
 
     indexes: tuple[Index, ...]
@@ -143,8 +143,7 @@ class World:
     state: Path | None = None
     vouched: bool = True
     foreign_proofs: bool = True
-    advised: bool = True
-    real_tokens: bool = True
+    real: bool = True
     rehearsal: bool = False
 
 

@@ -29,14 +29,6 @@ INCUMBENT = """
 OUTPUTS = "report projects version urls sha256sums attestations"
 
 
-def of_the_table(name: str, option: str = "") -> Any:
-    """A case that waits for an option if the table doesn't have it yet."""
-    option = option or name.replace("_", "-")
-    known = option in {row.name for row in rows()} | faces.replaced().keys()
-    waits = pytest.mark.xfail(reason=f"there is no {option} yet", strict=True)
-    return pytest.param(name, marks=[] if known else [waits])
-
-
 def step() -> Any:
     (only,) = load(ACTION)["runs"]["steps"]
     return only
@@ -76,7 +68,7 @@ def test_the_outputs_are_those_of_the_program() -> None:
         assert outputs[name]["value"] == f"${{{{ steps.{step()['id']}.outputs.{name} }}}}"
 
 
-@pytest.mark.parametrize("name", [of_the_table(name) for name in INCUMBENT.split()])
+@pytest.mark.parametrize("name", INCUMBENT.split())
 def test_every_input_of_the_incumbent_is_taken(name: str) -> None:
     inputs = load(ACTION)["inputs"]
     assert name in inputs
@@ -109,13 +101,7 @@ def test_all_examples_use_the_same_address(path: Path) -> None:
     assert OURS.rpartition("@v")[2] == publisher.__version__
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        of_the_table(path.name, "repository-url") if path.name == "forgejo.yml" else path.name
-        for path in EXAMPLES
-    ],
-)
+@pytest.mark.parametrize("name", [path.name for path in EXAMPLES])
 def test_examples_give_only_inputs_that_exist(name: str) -> None:
     inputs = load(ACTION)["inputs"]
     for job in load(ROOT / "examples" / name)["jobs"].values():

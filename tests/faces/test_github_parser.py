@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("ruamel.yaml")
+pytest.importorskip("ruamel.yaml", reason="it is of the extra: faces")
 
 from ruamel.yaml import YAML
 

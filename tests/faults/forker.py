@@ -42,7 +42,7 @@ def hurry(timeout: float) -> None:
 
     transport.CONNECT_TIMEOUT = transport.READ_TIMEOUT = timeout
     transport.BACKOFF = 0.02
-    loopback.TIMEOUT = transport.PATIENCE = timeout  # type: ignore[assignment]
+    loopback.TIMEOUT = transport.PATIENCE = timeout  # type: ignore[assignment]  # whole seconds there
 
 
 def die() -> None:
@@ -65,7 +65,7 @@ def kill_at_step(name: str, *, end: bool) -> None:
         if step == name:
             die()
 
-    Recorder.step = step  # type: ignore[method-assign,assignment]
+    Recorder.step = step  # type: ignore[method-assign,assignment]  # in this child only
 
 
 def kill_at_sync(number: int) -> None:
@@ -77,7 +77,7 @@ def kill_at_sync(number: int) -> None:
         if next(count) == number:
             die()
 
-    os.fsync = fsync  # type: ignore[assignment]
+    os.fsync = fsync  # type: ignore[assignment]  # in this child only
 
 
 def run(job: dict[str, Any]) -> None:

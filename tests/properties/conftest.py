@@ -1,7 +1,7 @@
 """Properties: what holds for every input, tried on many that nobody thought of.
 
-The examples are the same in every run, so that a change is what turns a test red; `fuzz/` is what
-looks for new ones.
+The examples are the same in every run, so that a change is what turns a test red; `tests/fuzz` is
+what looks for new ones.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The targets of fuzz/ run, and begin with inputs that are right."""
+"""The targets of tests/fuzz run, and begin with inputs that are right."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-FILE = Path(__file__).parents[2] / "fuzz" / "targets.py"
+FILE = Path(__file__).parents[1] / "fuzz" / "targets.py"
 
 
 @pytest.fixture(scope="module")

@@ -80,6 +80,13 @@ def test_a_pattern_passes_over_foreign_files(folder: Path, notes: list[Finding])
     assert [n.facts["files"] for n in notes] == [["SHA256SUMS"]]
 
 
+def test_our_own_state_folder_is_not_foreign(folder: Path, notes: list[Finding]) -> None:
+    (folder / ".publisher").mkdir()
+    for paths in ([folder], [f"{folder}/*", f"{folder}/.p*"]):
+        assert len(collect(list(paths), notes.append)) == 2
+    assert notes == []
+
+
 def test_a_file_with_a_pattern_in_its_name(tmp_path: Path, notes: list[Finding]) -> None:
     wheel = make_wheel(tmp_path / "a[b]")
     assert collect([wheel], notes.append) == (wheel,)
@@ -262,6 +269,7 @@ def test_mixed_versions() -> None:
     with pytest.raises(errors.MixedVersions) as caught:
         check((*ONE, _dist("widget-1.1.whl", version="1.1")), tag=None)
     assert caught.value.facts["files"] == ["widget-1.0.whl", "widget-1.1.whl"]
+    assert caught.value.hint.endswith("such as *-1.1-*.whl *-1.1.tar.gz")
 
 
 def test_several_sdists() -> None:

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sigstore.dsse import Statement
 
+from publisher import cli
 from publisher.errors import CannotWrite
 from publisher.models import Attested, Dist
 from publisher.publish import journal
@@ -25,6 +26,7 @@ from publisher.publish.journal import Journal, hashes, opened, statement_hashes
 from publisher.verify.core import Verifier
 from support.archives import make_wheel
 from support.play import IDENTITY, dist
+from support.projects import make_project
 from support.sample_run import attested
 from support.sandbox import Sandbox
 
@@ -43,7 +45,8 @@ def events(folder: Path) -> list[object]:
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    """Two writers may leave an empty line between theirs, which no reader minds."""
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line]
 
 
 def upload(event: str, **changes: str) -> dict[str, str]:
@@ -356,3 +359,15 @@ def test_a_receipt_of_a_real_signature(sandbox: Sandbox, tmp_path: Path, project
     assert str(receipt["run"]).startswith("https://github.com/octo-org/widget/actions/runs/")
     assert receipt["log_index"] == proof.log_index
     assert int(str(receipt["certificate_serial"]), 16) > 0
+
+
+def test_a_failed_identity_leaves_nothing(
+    tmp_path: Path, clean_env: dict[str, str], monkeypatch: pytest.MonkeyPatch, impatient: None
+) -> None:
+    project = make_project(tmp_path / "widget", "some-widget")
+    monkeypatch.chdir(project)
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    before = sorted(project.rglob("*"))
+    assert cli.run([], clean_env) == 3
+    assert sorted(project.rglob("*")) == before

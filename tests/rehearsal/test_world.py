@@ -203,10 +203,11 @@ def test_only_loopback(persona: Persona, url: str) -> None:
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://127.9.9.9:1/x", "http://[::1]:1"])
 def test_nothing_answers(persona: Persona, url: str) -> None:
     with (
-        pytest.raises(SandboxUnusable, match="does not answer"),
+        pytest.raises(SandboxUnusable, match="does not answer") as caught,
         rehearsal.open(persona, url=url, env={}),
     ):
         pass
+    assert "`publisher sandbox --port" in caught.value.hint
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from collections.abc import Iterator
 from contextlib import suppress
@@ -449,10 +450,11 @@ def test_a_stream_that_knows_ascii_only() -> None:
 
 
 @pytest.mark.parametrize("interactive", [False, True])
-def test_a_run_goes_on_when_nobody_listens(interactive: bool) -> None:
+@pytest.mark.parametrize("error", [BrokenPipeError(), OSError(errno.ENOSPC, "full")])
+def test_a_run_goes_on_when_nobody_listens(interactive: bool, error: OSError) -> None:
     class Closed(io.StringIO):
         def write(self, _text: str) -> int:
-            raise BrokenPipeError
+            raise error
 
     console = Console(Closed(), interactive=interactive)
     console.say("one")

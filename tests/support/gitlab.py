@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 from publisher.commands import COMMANDS, FILES
 from publisher.options import rows
 from publisher.rows import Row
-from support.faces import ROOT
 
+ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / ".gitlab-ci-template.yml"
 COMPONENT = ROOT / "templates" / "publish.yml"
 WRITTEN = "# these are written by: python tests/support/gitlab.py\n"

@@ -98,6 +98,10 @@ class Provider(ABC):
     def register(self, claims: Claims) -> Mapping[str, str]:
         """The values to type into the index's form, by the form's own labels."""
 
+    def guessed(self) -> Mapping[str, str]:
+        """Labels of ``register`` whose values nobody knows, as no job is around, and what to do."""
+        return {}
+
     @abstractmethod
     def supports(self, index: str) -> Support:
         """Whether the named index mints tokens for, and takes attestations of, this CI."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import ClassVar
 
 from publisher import git
@@ -22,7 +23,7 @@ from publisher.errors import (
     UntrustedTrigger,
 )
 from publisher.models import Finding
-from publisher.providers import habits, workflow
+from publisher.providers import checkout, habits, workflow
 from publisher.providers.base import Claims, Provider, Registered
 from publisher.providers.policies import policy_refusals
 from publisher.providers.verdicts import Field, Support
@@ -258,36 +259,21 @@ class GitHub(Provider):
         """The job's own variables; outside a job the git checkout, with invented numbers."""
         env = self.env
         repository = env.get("GITHUB_REPOSITORY") or self._checkout("github.com", "octo-org")
-        owner, _, name = repository.partition("/")
         sha = env.get("GITHUB_SHA") or git.head(self.folder, env=env) or "0" * 40
-        ref = env.get("GITHUB_REF") or "refs/heads/main"
-        file = f"{repository}/.github/workflows/release.yml@{ref}"
-        workflow = env.get("GITHUB_WORKFLOW_REF") or file
-        owner_id = env.get("GITHUB_REPOSITORY_OWNER_ID") or "1001"
-        repository_id = env.get("GITHUB_REPOSITORY_ID") or "2002"
-        workflow_sha = env.get("GITHUB_WORKFLOW_SHA") or sha
-        return {
-            "iss": self.issuer,
-            "sub": f"repo:{owner}@{owner_id}/{name}@{repository_id}:ref:{ref}",
-            "repository": repository,
-            "repository_id": repository_id,
-            "repository_owner": owner,
-            "repository_owner_id": owner_id,
-            "repository_visibility": "public",
-            "ref": ref,
-            "ref_type": env.get("GITHUB_REF_TYPE") or "branch",
-            "ref_protected": env.get("GITHUB_REF_PROTECTED") or "false",
-            "sha": sha,
-            "event_name": env.get("GITHUB_EVENT_NAME") or "release",
-            "workflow": env.get("GITHUB_WORKFLOW") or "Release",
-            "workflow_ref": workflow,
-            "workflow_sha": workflow_sha,
-            "job_workflow_ref": workflow,
-            "job_workflow_sha": workflow_sha,
-            "run_id": env.get("GITHUB_RUN_ID") or "1",
-            "run_number": env.get("GITHUB_RUN_NUMBER") or "1",
-            "run_attempt": env.get("GITHUB_RUN_ATTEMPT") or "1",
-            "runner_environment": env.get("RUNNER_ENVIRONMENT") or "github-hosted",
-            "actor": env.get("GITHUB_ACTOR") or owner,
-            "actor_id": env.get("GITHUB_ACTOR_ID") or owner_id,
+        return {"iss": self.issuer, **checkout.claims(env, repository, sha, self._job)}
+
+    @cached_property
+    def _job(self) -> checkout.Job:
+        """The job that publishes, as the checkout has it; a job itself knows better."""
+        here = self.claims is not None or self.detects(self.env)
+        return checkout.Job(None, None) if here else checkout.publishing(self.folder, self.env)
+
+    def guessed(self) -> Mapping[str, str]:
+        """What the checkout's workflow files don't say."""
+        if self.claims is not None or self.detects(self.env):
+            return {}
+        unknown = {
+            "Workflow name": checkout.UNKNOWN_FILE * (self._job.file is None),
+            "Environment name": checkout.UNKNOWN_ENVIRONMENT * (self._job.environment is None),
         }
+        return {label: why for label, why in unknown.items() if why}

@@ -209,6 +209,11 @@ class GitLab(Provider):
             return _more(audience) if audience in seen.values() else _change(audience, seen)
         return super().hint(error)
 
+    def guessed(self) -> Mapping[str, str]:
+        """Which environment the job has, a checkout does not say."""
+        here = self.claims is not None or self.detects(self.env)
+        return {} if here else {"Environment name": "unknown: the environment: of your job"}
+
     def sample(self) -> Claims:
         """The job's own variables; outside a job the git checkout, with invented numbers."""
         env, host = self.env, self.issuer.partition("://")[2]

@@ -226,7 +226,7 @@ def _stop(process: subprocess.Popen[str]) -> None:
         try:
             if hasattr(os, "killpg"):
                 os.killpg(process.pid, how)  # also children that outlive the build itself
-            else:  # pragma: no cover - Windows
+            else:  # pragma: no cover - Windows, where no test runs yet
                 process.terminate()
         except (ProcessLookupError, PermissionError):
             pass

@@ -38,7 +38,7 @@ def together(work: Callable[[T], R], items: Iterable[T], width: int) -> tuple[R,
     try:
         for worker in [ahead(go_on) for _ in range(min(width, len(items)))]:
             waited(worker)
-    except BaseException as stop:
+    except BaseException as stop:  # a signal's error, too: then nothing further may begin
         failed.append(stop)
         raise
     if failed:

@@ -58,14 +58,8 @@ def collect(paths: Sequence[Path | str], note: Note) -> tuple[Path, ...]:
         found += _expand(path, foreign)
     for folder, names in sorted(foreign.items()):
         count = f"{len(names)} entries are" if len(names) > 1 else f"{names[0]} is"
-        note(
-            remark(
-                "foreign-file",
-                f"in {folder}, {count} not a distribution and not published",
-                folder=str(folder),
-                files=sorted(names),
-            )
-        )
+        what = f"in {folder}, {count} not a distribution and not published"
+        note(remark("foreign-file", what, folder=str(folder), files=sorted(names)))
     if not found:
         looked = [str(path) for path in paths]
         raise NothingToPublish(
@@ -170,7 +164,7 @@ def read(path: Path, note: Note, measured: Measured | None = None) -> Dist:
         note(
             remark(
                 "larger-than-default-limit",
-                f"it is larger than {_LIMIT >> 20} MiB, PyPI's limit unless one asks for more",
+                f"it is larger than {_LIMIT >> 20} MiB, PyPI's limit unless you ask for more",
                 hint="Ask for a higher limit on the project's page before you publish.",
                 file=path.name,
             )
@@ -253,10 +247,12 @@ def check(dists: Sequence[Dist], *, tag: str | None) -> None:
     for dist in dists:
         other = first.setdefault(dist.project, dist)
         if Version(dist.version) != Version(other.version):
+            parts = f"{dist.path.parent / '*'}-{dist.version}"
             raise MixedVersions(
                 f"{other.filename} and {dist.filename} are of two versions of {dist.project}",
                 facts={"project": dist.project, "files": [other.filename, dist.filename]},
-                hint="Empty the folder and build again, or name the files to publish.",
+                hint="Empty the folder and build again, or name the files of one version, such as "
+                f"{parts}-*.whl {parts}.tar.gz",
             )
         if dist.kind == "sdist" and (twin := sdists.setdefault(dist.project, dist)) is not dist:
             raise SeveralSdists(

@@ -101,10 +101,15 @@ class Preparation(ABC):
         return next(t for t in self.record.run.targets if t.name == index.name)
 
     def _begin(self, planned: Sequence[sources.Source]) -> None:
-        """Send off together what will be asked anyway, and waits for no other answer."""
+        """Send off together what will be asked anyway, and waits for no other answer.
+
+        After a build, what an index has is asked then: meanwhile somebody may have published.
+        """
         self.proofs.begin(after=ahead(metadata.load))
         for index in self.minting:
             exchange.begin(self.http, index)
+        if any(source.project for source in planned):
+            return
         for index in self.world.indexes:
             for project in sources.projects(planned):
                 simple.begin(self.http, index, project)
@@ -131,7 +136,8 @@ class Preparation(ABC):
     def identify(self, planned: Sequence[sources.Source] = ()) -> Identity | None:
         """Learn who this run is, and stop if that identity would be refused later on.
 
-        While that is asked, so is what the index has of the dists that are ``planned``.
+        While that is asked, so is what the index has of the dists that are ``planned``, unless
+        some of them are still to be built.
 
         Returns:
             ``None`` where nobody asks for an identity.
@@ -162,7 +168,7 @@ class Preparation(ABC):
         """Say what is risky about an identity that will be accepted."""
         for warning in self.provider.warnings(who.claims):
             self.record.note(remark("default-service-account", warning))
-        for finding in self.provider.hygiene(who.claims) if self.world.advised else ():
+        for finding in self.provider.hygiene(who.claims) if self.world.real else ():
             self._advise(finding)
 
     def _advise(self, finding: Finding) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 from publisher.errors import PublisherError
@@ -30,8 +32,16 @@ class Recorder:
     reporter: Reporter
     http: Http
     stopped: Callable[[], PublisherError | None] = lambda: None
-    journal: Journal = field(default_factory=lambda: Journal(None))
+    state: Path | None = None
     _told: threading.Lock = field(default_factory=threading.Lock)
+
+    @cached_property
+    def journal(self) -> Journal:
+        """The journal in ``state``; its folder is made when somebody first asks."""
+        kept, problem = journal.opened(self.state)
+        if problem:
+            self.note(problem)
+        return kept
 
     @contextmanager
     def step(self, name: str, doing: str) -> Iterator[None]:

@@ -32,6 +32,7 @@ class Examination(Preparation):
     """
 
     found: Review = field(default_factory=Review)
+    _to_build: dict[str, str] = field(default_factory=dict)
 
     def run(self) -> None:
         """Fill the run's review.
@@ -94,6 +95,8 @@ class Examination(Preparation):
         claims = who.claims
         publisher, register = self.provider.publisher(claims), self.provider.register(claims)
         compared = self.provider.compared
+        unknown = self.provider.guessed()
+        register = {label: value for label, value in register.items() if label not in unknown}
         self.record.run.identity = replace(
             who, publisher=publisher, register=register, compared=compared
         )
@@ -127,6 +130,8 @@ class Examination(Preparation):
             if source.project:
                 name, version = sources.declared(source.project)
                 projects += [canonicalize_name(name)] if name else []
+                if name and version:
+                    self._to_build[canonicalize_name(name)] = version
                 what = f"{name or source.project} {version or ''}".strip()
                 self.record.note(remark("would-build", f"{what} would be built: {source.why}"))
         if self._here and any(source.project for source in planned):
@@ -172,6 +177,7 @@ class Examination(Preparation):
         with self._asking(index), self.record.step("plan", f"looking at what {index.name} has"):
             made = plan.compare(self.http, index, files, projects)
             known = index.simple_url is not None and bool(projects)
+        self._tell_there(index, made)
         self.found.plan += [_outlook(index, planned) for planned in made.files]
         with self._tolerant():
             plan.refuse(self.http, index, made)
@@ -197,6 +203,15 @@ class Examination(Preparation):
             self._show_form(index, who, None, new=True)
         if self.options.auth:
             self._try_token(index, who, made.new_projects, known=known)
+
+    def _tell_there(self, index: Index, made: Plan) -> None:
+        """What is to be built may be published already: a new build would seldom be the same."""
+        for project, version in self._to_build.items():
+            with suppress(ValueError):  # no version; the build will say so
+                if there := sorted(plan.release_of(made.pages.get(project, {}), version)):
+                    what = f"{index.name} has {project} {version} already"
+                    hint = "A build with other bytes would be refused: raise the version first."
+                    self.record.note(remark("version-there", what, hint=hint, files=there))
 
     def _tell_unknown(self, index: Index) -> None:
         """Values that are made up are not shown: somebody might register them."""
@@ -227,7 +242,8 @@ class Examination(Preparation):
         pending = {"project_name": project} if project and new else {}
         form = {"provider": self.provider.name, **filled, **pending}
         url = index.publishing_url(None if new else project, form)
-        self.found.forms.append(Form(index.name, project, who.register, url))
+        unknown = {} if self._here else self.provider.guessed()
+        self.found.forms.append(Form(index.name, project, {**who.register, **unknown}, url))
         if project and new:
             what = f"{project} is not on {index.name} yet: register a pending publisher for it"
             hint = "The first upload token creates the project; until then, the name is free."

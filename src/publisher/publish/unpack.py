@@ -27,7 +27,7 @@ def zipped(path: Path) -> Iterator[zipfile.ZipFile]:
         TooMuch: Its table of contents has more than 64 MiB.
     """
     with path.open("rb") as file:
-        end = zipfile._EndRecData(file)  # type: ignore[attr-defined]  # noqa: SLF001 - as ZipFile
+        end = zipfile._EndRecData(file)  # type: ignore[attr-defined]  # noqa: SLF001 - what ZipFile reads
     if end and end[5] > _DIRECTORY:
         raise TooMuch(f"its table of contents has more than {_DIRECTORY >> 20} MiB")
     with zipfile.ZipFile(path) as archive:

@@ -78,7 +78,7 @@ class Workshop:
     @property
     def _near(self) -> str:
         """What this very job could publish with, whatever was asked of it now; or nothing."""
-        if not self.world.real_tokens:
+        if not self.world.real:
             return ""
         if any(index.account for index in self.world.indexes):
             return "has a password"

@@ -68,7 +68,7 @@ def _evidence(keep: Path | None, world: World, sandbox: Mapping[str, Any]) -> It
     """Keep the evidence at the end, also after an error."""
     try:
         yield
-    except BaseException:
+    except BaseException:  # a signal's as well: what was seen until then is kept
         if keep is not None:
             with suppress(PublisherError):  # the first error is the one to see
                 evidence.write(keep, world, sandbox)
@@ -106,7 +106,8 @@ def _look(url: str) -> dict[str, Any]:
     """The sandbox's description of itself, with nothing but loopback in it."""
     value = loopback.call("GET", url).json(url)
     if not isinstance(value, dict) or value.get("schema") != SCHEMA:
-        raise SandboxUnusable("this is no sandbox of ours", facts={"url": url, "expected": SCHEMA})
+        facts = {"url": url, "expected": SCHEMA}
+        raise SandboxUnusable("this is no sandbox of ours", facts=facts, hint=loopback.START)
     loopback.check_all(value)
     return value
 
@@ -122,7 +123,9 @@ def _world(
     names = [index.name for index in indexes]
     if missing := [name for name in names if name not in known]:
         raise SandboxUnusable(
-            "the sandbox has no such index", facts={"missing": missing, "known": sorted(known)}
+            "the sandbox has no such index",
+            facts={"missing": missing, "known": sorted(known)},
+            hint="Start `publisher sandbox` with the same --repository.",
         )
     ca = None
     if sandbox["ca"]:
@@ -137,8 +140,7 @@ def _world(
         ca=ca,
         build_into=build_into,
         attest_into=(keep or folder) / "attestations",
-        advised=False,
-        real_tokens=False,
+        real=False,
         rehearsal=True,
     )
 

@@ -23,6 +23,7 @@ from publisher.errors import SandboxNotLoopback, SandboxUnusable
 NETWORKS = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 TIMEOUT = 60
 CAP = 64 << 20  # bytes of an answer
+START = "Start `publisher sandbox --port 40123` and pass the URL that it prints."
 
 
 def check(url: str) -> None:
@@ -87,6 +88,7 @@ class Answer:
         if self.status != 200 or value is None:
             raise SandboxUnusable(
                 "the sandbox answers something else than its API says",
+                hint=START,
                 facts={
                     "url": url,
                     "status": self.status,
@@ -132,7 +134,7 @@ def call(
         return Answer(response.status, b"".join(_blocks(response)))
     except (OSError, HTTPException) as error:
         raise SandboxUnusable(
-            "the sandbox does not answer", facts={"url": url, "reason": str(error)}
+            "the sandbox does not answer", facts={"url": url, "reason": str(error)}, hint=START
         ) from error
     finally:
         connection.close()

@@ -139,7 +139,7 @@ def _read_part(reader: _Reader, delimiter: bytes, form: Form, new_path: Callable
     sink = _Hasher(path)
     try:
         reader.read_until(delimiter, sink)
-    except BaseException:
+    except BaseException:  # whatever ended it: half a file is of no use
         path.unlink(missing_ok=True)
         raise
     finally:

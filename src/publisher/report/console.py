@@ -81,7 +81,7 @@ class Console:
             self._pen.line(self._clean(name), "bold", f": {self._clean(doing)}")
         try:
             yield
-        except BaseException as e:
+        except BaseException as e:  # a signal's as well: the step is told to be stopped
             stopped = isinstance(e, Stopped | KeyboardInterrupt)
             self._close("✗", "stopped" if stopped else "failed", started, "red")
             raise

@@ -86,6 +86,11 @@ def last_word(run: Run) -> Line:
         what = ", ".join(dict.fromkeys(one.code for one in problems))
         return f"Publishing would fail: {several(len(problems), 'problem')} ({what}).", "bold red"
     review = run.review or Review()
+    if any(one.code == "nothing-here" for one in run.findings):
+        return (
+            "There is nothing to publish here. Nothing else is wrong, as far as can be seen.",
+            "bold",
+        )
     if review.played:
         return "Nothing here stands against publishing, once it runs in a CI.", "bold green"
     return "Nothing stands against publishing, as far as can be seen from here.", "bold green"

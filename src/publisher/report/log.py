@@ -6,6 +6,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self, TextIO
 
+from publisher.report.plain import give_up
+
 PATIENCE = 2.0
 """Seconds until any progress is shown, and between two lines at least."""
 SILENCE = 10.0
@@ -13,7 +15,7 @@ SILENCE = 10.0
 
 
 class Log:
-    """Writes lines; a run goes on when nobody reads them any more."""
+    """Writes lines; a run goes on when nobody reads them any more, or the disk is full."""
 
     def __init__(self, stream: TextIO, width: int) -> None:
         self.width = width
@@ -27,8 +29,9 @@ class Log:
         try:
             self._stream.write(f"{text}{rest}\n")
             self._stream.flush()
-        except BrokenPipeError:
+        except OSError:
             self._read = False
+            give_up(self._stream)
 
 
 class Lines:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TextIO
 
 
@@ -14,7 +15,13 @@ def show(text: str, stream: TextIO | None) -> None:
         stream.write(text.rstrip("\n") + "\n")
         stream.flush()
     except OSError:
-        # the interpreter flushes once more at its end, and would complain then
-        devnull = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(devnull, stream.fileno())
-        os.close(devnull)
+        give_up(stream)
+
+
+def give_up(stream: TextIO) -> None:
+    """Lead a stream that can't be written to nowhere.
+
+    The interpreter flushes once more at its end, and would complain then.
+    """
+    with suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+        os.dup2(nowhere.fileno(), stream.fileno())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Lock
 from types import TracebackType
 from typing import Self, TextIO
@@ -54,7 +55,10 @@ class Terminal:
 
     def line(self, text: str, style: str = "", rest: str = "") -> None:
         """Write ``text`` in a style, and the ``rest`` of its line in none."""
-        self._rich.print(Text.assemble((text, style), rest), soft_wrap=True)
+        try:
+            self._rich.print(Text.assemble((text, style), rest), soft_wrap=True)
+        except OSError:  # a terminal that was closed
+            self._rich.quiet = True
 
     def bar(self, clock: Callable[[], float], label: str, total: int) -> Bar:
         """A bar over ``total`` units."""
@@ -90,13 +94,13 @@ class Bar:
         self, _type: type[BaseException] | None, _e: BaseException | None, _tb: TracebackType | None
     ) -> None:
         """Take the bar down."""
-        with self._lock:
+        with self._lock, suppress(OSError):
             if self._live:
                 self._bar.stop()
 
     def advance(self, units: int) -> None:
         """Count ``units`` more as done."""
-        with self._lock:
+        with self._lock, suppress(OSError):
             self._bar.advance(self._task, units)
             if not self._live and self._clock() - self._since >= PATIENCE:
                 self._live = True

@@ -174,7 +174,7 @@ def seeds() -> dict[str, list[bytes]]:
     agreed = {"schema": contract.SCHEMA, "files": [entry], "releases": [release]}
     listed = {"filename": SDIST, "url": f"f/{SDIST}", "hashes": {"sha256": "ab" * 32}}
     link = f'<a href="f/{SDIST}#sha256={"ab" * 32}" data-provenance="/p">{SDIST}</a>'
-    values = {
+    values: Mapping[str, list[Any]] = {
         "claims": [{**c, "aud": "pypi"} for c in (GITHUB, GITLAB, GOOGLE, ACTIVESTATE)],
         "refusal": [{"message": "400 File already exists"}, "<html><h1>400 &amp; no</h1>"],
         "minting": [

@@ -1,11 +1,11 @@
 """Fuzz every parser, each in a process of its own, for some seconds.
 
     pip install -e '.[dev,fuzz]'
-    python fuzz/run.py [--seconds 60] [TARGET ...]
+    python tests/fuzz/run.py [--seconds 60] [TARGET ...]
 
 It prints one line per target, and ends with 1 if there was a finding. What was learned stays in
 `.fuzz/`, so that the next run goes on from there; an input that raised stands there, too, and
-`python fuzz/run.py --again FILE TARGET` shows its traceback.
+`python tests/fuzz/run.py --again FILE TARGET` shows its traceback.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 KEPT = ROOT / ".fuzz"
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "fuzz")]
+sys.path[:0] = [str(ROOT / "tests")]
 UNITS = re.compile(r"stat::number_of_executed_units: +(\d+)")
 EXCEPTION = re.compile(r"(?m)^ === Uncaught Python exception: ===\n(.+)|^SUMMARY: (.+)")
 LIMITS = ["-timeout=20", "-rss_limit_mb=2048", "-print_final_stats=1", "-max_len=20000"]
@@ -29,7 +29,7 @@ def child(target: str, arguments: list[str]) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["publisher", "packaging", "email", "tomllib"]):
-        import targets
+        from fuzz import targets
     from publisher.errors import PublisherError
 
     def once(data: bytes) -> None:
@@ -62,7 +62,7 @@ def fuzz(target: str, seconds: int, seeds: list[bytes]) -> tuple[int, str]:
 
 def main() -> int:
     """Read the command line, fuzz, tell."""
-    import targets
+    from fuzz import targets
 
     reader = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     reader.add_argument("--seconds", type=int, default=60)
