@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from publisher.verify import origin
+from publisher.verify import drift, origin
 from publisher.verify.model import Memory, Publisher, Release
-from support.identities import GITHUB, GITLAB, GOOGLE, every, known, release, rules
+from publisher.verify.remember import remember
+from support.identities import GITHUB, GITLAB, GOOGLE, every, history, known, release, rules
 
 NEW = release("2.0", days=100)
+KNOWN = Memory("widget", none="1.0")
 SELF_MANAGED = replace(GITLAB, issuer="https://git.octo.example")
 
 # The index's own answers (warehouse's verify_url), and the traps around them.
@@ -75,7 +77,30 @@ def test_where_a_link_leads(
     publisher: Publisher, label: str, url: str, expected: list[tuple[str, str]]
 ) -> None:
     found = every(release("2.0", by=publisher), urls={label: url})
-    assert rules(origin.compare(Memory("widget"), found)) == expected
+    assert rules(origin.compare(KNOWN, found)) == expected
+    first_use = [(rule, "warning" if rule == "U01" else how) for rule, how in expected]
+    assert rules(origin.compare(Memory("widget"), found)) == first_use
+
+
+def test_links_that_were_so_on_first_use_stay_silent_until_they_change() -> None:
+    old = {"Source": "https://github.com/mallory/widget"}
+    memory = remember(None, [every(one, urls=old) for one in history()])
+    assert origin.compare(memory, every(NEW, urls=old)) == ()
+    newer = every(NEW, urls={"Source": "https://github.com/famous/thing"})
+    assert rules(origin.compare(memory, newer)) == [("U01", "error"), ("U05", "warning")]
+
+
+def test_old_links_of_a_project_that_moved_are_no_finding_of_their_own() -> None:
+    """Transferred, renamed, or taken over: drift tells that, and the links are as they were."""
+    old = {"Source": "https://github.com/octo-org/widget"}
+    for moved in (
+        replace(GITHUB, repository="new-org/widget", owner="new-org", owner_id="77"),
+        replace(GITHUB, repository="octo-org/gadget"),
+        replace(GITHUB, repository="mallory/widget", repository_id="9", owner_id="99"),
+    ):
+        after = every(release("2.0", days=100, by=moved), urls=old)
+        assert origin.compare(known(), after) == ()
+        assert drift.compare(known(), after) != ()
 
 
 def test_without_a_publisher_nothing_is_held_against_a_link() -> None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from publisher.verify import recall
-from publisher.verify.model import Change, Memory, Publisher, Release
+from publisher.verify.model import Change, Memory, Publisher, Release, Severity
 from publisher.verify.rules import RANK, change
 
 LABELS = {
@@ -73,8 +73,9 @@ def targets(release: Release) -> tuple[str, ...]:
 def compare(memory: Memory, release: Release) -> tuple[Change, ...]:
     """U01 to U05: what the links of a release say beside who published it, worst first.
 
-    A link that somebody accepted is silent. Without a verified publisher only U04 speaks: there is
-    nothing to hold links against.
+    A remembered link is silent: that a project moved, and its links did not, is told by the rules
+    of drift. So on first use, when nothing is remembered, no link is an error. Without a verified
+    publisher only U04 speaks: there is nothing to hold links against.
     """
     found = {change.message: change for change in _links(memory, release)}
     links = targets(release)
@@ -92,16 +93,19 @@ def compare(memory: Memory, release: Release) -> tuple[Change, ...]:
 
 
 def _links(memory: Memory, release: Release) -> Iterator[Change]:
-    """U01, U02, U03: each link beside the file's publisher."""
+    """U01, U02, U03: each link that is new, beside the file's publisher."""
+    first = memory == Memory(memory.project)
     for file in recall.attested(release.files):
         publisher = file.publishers[0]
         for label, url in file.urls.items():
             good = any(verified(url, who) for who in file.publishers)
-            if not good and _is_source(label) and not memory.links.get(_target(url)):
-                yield from _elsewhere(release, publisher, label, url)
+            if not good and _is_source(label) and _target(url) not in memory.links:
+                yield from _elsewhere(release, publisher, label, url, first=first)
 
 
-def _elsewhere(release: Release, publisher: Publisher, label: str, url: str) -> Iterator[Change]:
+def _elsewhere(
+    release: Release, publisher: Publisher, label: str, url: str, *, first: bool
+) -> Iterator[Change]:
     place, forge = _place(url), _forge(publisher)
     if not forge:
         return  # Google and e-mail: nothing to compare with
@@ -119,8 +123,8 @@ def _elsewhere(release: Release, publisher: Publisher, label: str, url: str) -> 
         borrowed = words[0] != owner
         where = f"{forge}/{'/'.join(words[:2])}, but {publisher.repository} published it"
         happened = f"its link {label!r} leads to {where}"
-        rule = ("U01", "error") if borrowed else ("U02", "warning")
-        yield change(rule[0], "error" if borrowed else "warning", release, happened, **facts)
+        severity: Severity = "error" if borrowed and not first else "warning"
+        yield change("U01" if borrowed else "U02", severity, release, happened, **facts)
 
 
 def borrowed(releases: Iterable[Release]) -> tuple[Change, ...]:

@@ -60,7 +60,8 @@ ADVICE = {
     "update.",
     "D27": "It is pending until releases over 14 days confirm it, or somebody accepts it: whoever "
     "attests first need not be the maintainer.",
-    "U01": "The links make it look like another project's. Do not trust their stars.",
+    "U01": "It may have moved, and its links be old. Or it wants to be taken for another project: "
+    "do not trust those stars.",
     "U02": "One repository of an owner may publish what lives in another. If that is new here, ask "
     "why.",
     "U03": "That can't be compared with who published it.",
