@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from publisher import signals, surroundings
-from publisher.ahead import ahead
+from publisher.ahead import ahead, waited
 from publisher.errors import (
     EvidenceIncomplete,
     InvalidValue,
@@ -39,15 +39,16 @@ def run(command: str, options: Reading, env: Mapping[str, str], console: Console
     """Run ``verify`` or ``pin``, say what was found, and return the exit code."""
     examined = Examination(command, options.fail_on)
     errors: list[PublisherError] = []
-    try:
-        with signals.as_errors():
-            Consumer(options, env, examined, console).work()
-            errors += judge(examined, locked=options.locked)
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place that ends a run
-        errors.insert(0, signals.cause_of(error))
-    examined.exit_code = errors[0].exit_code if errors else 0
-    examined.findings += [error.finding() for error in errors]
-    return _finish(options, examined, console, errors)
+    with signals.noted():  # no gap: these handlers are there again when those within are gone
+        try:
+            with signals.as_errors():
+                Consumer(options, env, examined, console).work()
+                errors += judge(examined, locked=options.locked)
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place that ends a run
+            errors.insert(0, signals.cause_of(error))
+        examined.exit_code = errors[0].exit_code if errors else 0
+        examined.findings += [error.finding() for error in errors]
+        return _finish(options, examined, console, errors)
 
 
 def _finish(
@@ -87,24 +88,29 @@ class Consumer:
             PublisherError: It can't be done.
         """
         _check(self.options)
+        paths = self.options.paths
+        if self.options.attestation or self.options.provenance:
+            target = targets.file(Path(paths[0]))
+            with self._evidence() as evidence:
+                self.examined.verdicts.append(self._alone(evidence, target))
+            return
+        asked = targets.read(paths, Path()) if paths or not self.options.accept else []
+        book = _book(self.options.lock)
         with self._evidence() as evidence:
-            if self.options.attestation or self.options.provenance:
-                self.examined.verdicts.append(self._alone(evidence))
-                return
-            book = _book(self.options.lock)
             private = self.options.private
             check = Check(evidence, self._index, book.projects, private, self._expected())
             if self.examined.command == "pin":
-                self._pin(check, book)
-                return
-            self.examined.verdicts += check.all(targets.read(self.options.paths, Path()))
+                self._pin(check, book, asked)
+            else:
+                self.examined.verdicts += check.all(asked)
 
     @contextmanager
     def _evidence(self) -> Iterator[Evidence]:
         """The way to the index and to the one verifier, which is made ready meanwhile."""
         http = Http(ca=surroundings.tls_roots(self.env), notice=self.console.say)
         shelf = Shelf(http, cache_folder(self.env), self.options.offline)
-        evidence = Evidence(shelf, ahead(self._verifier).result)
+        verifier = ahead(self._verifier)
+        evidence = Evidence(shelf, lambda: waited(verifier))
         try:
             yield evidence
         except TrustRootUnavailable as error:
@@ -128,12 +134,10 @@ class Consumer:
         self.examined.trust = TrustRoot(root.sha256, root.until, stale)
         return core.Verifier(root.config)
 
-    def _alone(self, evidence: Evidence) -> Verdict:
+    def _alone(self, evidence: Evidence, target: targets.Target) -> Verdict:
         """One file, and evidence that lies beside it: no index is asked."""
-        (path,) = map(Path, self.options.paths)
-        digest = targets.sha256_of(path)
-        (target,) = targets.read([str(path)], Path())
-        found = Observed(target.project, target.version, path.name, digest, "unattested")
+        name, digest = target.files[0]
+        found = Observed(target.project, target.version, name, digest, "unattested")
         if self.options.attestation:
             text = surroundings.text_of("--attestation", self.options.attestation)
             found = evidence.attested(found, text)
@@ -159,7 +163,7 @@ class Consumer:
             raise NotHere("its index has no https URL, or one with a password: it is not asked")
         return custom(wanted, wanted)
 
-    def _pin(self, check: Check, book: pins.Pins) -> None:
+    def _pin(self, check: Check, book: pins.Pins, asked: list[targets.Target]) -> None:
         pinning = Pinning(check, self.options.fail_on, datetime.now(UTC))
         for name in self.options.accept:
             project, version = targets.requirement(name)
@@ -169,8 +173,7 @@ class Consumer:
                 targets.Target(project, version), self._who(), self.options.reason or ""
             )
             self.examined.verdicts.append(found)
-        if self.options.paths or not self.options.accept:
-            self.examined.verdicts += pinning.all(targets.read(self.options.paths, Path()))
+        self.examined.verdicts += pinning.all(asked)
         if names := changed(book.projects, pinning.memories):
             text = pins.write(replace(book, projects=pinning.memories))
             _write(text, self.options.lock)

@@ -78,7 +78,6 @@ def test_a_project_that_is_not_there(reader: Reader, names: tuple[str, ...]) -> 
         (["some/folder"], "path-not-found"),
         ([], "path-not-found"),
         (["widget>=1"], "invalid-value"),
-        (["\u212aivy"], "invalid-value"),
         (["--index", "http://index.example/simple", "widget"], "invalid-value"),
         (["--index", "https://me:secret@index.example/simple", "widget"], "invalid-value"),
         (["--attestation", "a", "b", "c"], "invalid-value"),
@@ -97,6 +96,27 @@ def test_what_can_not_be_meant(reader: Reader, argv: list[str], code: str) -> No
     out = reader.capsys.readouterr().out
     assert f"error {code}: " in out
     assert "secret" not in out
+
+
+@pytest.mark.parametrize("name", ["\u212aivy", "k\u0456vy==1.0", "ki\u200bvy"])
+def test_a_name_that_only_looks_like_one_is_refused(reader: Reader, name: str) -> None:
+    """Pitfall 9: a Kelvin sign, a Cyrillic letter, an invisible sign. Nobody is asked for kivy."""
+    before = len(asked(reader))
+    shown = ascii(name)[1:-1]
+    for command in ("verify", "pin"):
+        code, out = reader.run(command, name)
+        assert (code, len(asked(reader))) == (11, before)
+        assert f"{shown} is not ASCII: no index can have it" in " ".join(out.split())
+
+
+@pytest.mark.parametrize("name", ["\u212aivy-1.0-py3-none-any.whl", "junk.whl", "ki\u200bvy-1.zip"])
+def test_a_file_whose_name_no_index_can_have(
+    reader: Reader, widget: Path, project_name: str, name: str
+) -> None:
+    """Pitfall 9: not even beside good ones."""
+    shutil.copy(widget, reader.folder / name)
+    report = reader.json("verify", widget, name)
+    assert (report["exit_code"], statuses(report)) == (11, {"verified", "failed"})
 
 
 # Evidence beside a file: no index is asked

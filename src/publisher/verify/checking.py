@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from publisher.verify import drift, origin
-from publisher.verify.evidence import Evidence, each
-from publisher.verify.model import Change, Memory, Observed, Release, Verdict
+from publisher.verify.evidence import Evidence
+from publisher.verify.model import Change, Memory, Observed, Release, Status, Verdict
 from publisher.verify.pages import Page, read
 from publisher.verify.shelf import NotHere
 from publisher.verify.targets import Target
@@ -59,11 +59,13 @@ class Check:
 
     def all(self, targets: Sequence[Target]) -> list[Verdict]:
         """A verdict on each, in their order."""
-        return each(self.one, targets)
+        return self.evidence.releases.each(self.one, targets)
 
     def one(self, target: Target) -> Verdict:
         """What is to be said of one release."""
         pinned = target.project in self.memories
+        if target.impossible:
+            return unknown(target, target.impossible, status="failed")
         if self.is_private(target.project):
             return self.silent(target, "private: no index is asked")
         if target.elsewhere:
@@ -72,9 +74,7 @@ class Check:
             page = self.page(target)
             release = self.evidence.release(page, self.version(page, target))
         except NotHere as error:
-            return Verdict(
-                target.project, target.version, missing(target, error), (), target.place, pinned
-            )
+            return unknown(target, str(error), pinned=pinned)
         return self.judged(target, release)
 
     def silent(self, target: Target, remark: str) -> Verdict:
@@ -89,7 +89,7 @@ class Check:
         changes = changes_of(memory, replace(release, files=files), target)
         if not wanted:
             why = "the index has no file of it with a digest that is asked about"
-            wanted = missing(target, NotHere(why))
+            wanted = missing(target, why)
         pinned = memory is not None
         return Verdict(target.project, release.version, wanted, changes, target.place, pinned)
 
@@ -119,11 +119,18 @@ def changes_of(memory: Memory | None, release: Release, target: Target) -> tuple
     )
 
 
-def missing(target: Target, error: NotHere) -> tuple[Observed, ...]:
-    """The files of a release of which nothing can be said."""
-    files = target.locked.files if target.locked else ()
-    named = [(name, sha256) for name, sha256 in files if name] or [("", "")]
+def unknown(
+    target: Target, why: str, *, status: Status = "incomplete", pinned: bool = False
+) -> Verdict:
+    """The verdict on a release of which nothing good can be said."""
+    files = missing(target, why, status)
+    return Verdict(target.project, target.version, files, (), target.place, pinned)
+
+
+def missing(target: Target, why: str, status: Status = "incomplete") -> tuple[Observed, ...]:
+    """Its files, as far as they are known."""
+    named = [(name, sha256) for name, sha256 in target.files if name] or [("", "")]
     return tuple(
-        Observed(target.project, target.version, name or "", sha256 or "", "incomplete", str(error))
+        Observed(target.project, target.version, name, sha256, status, why)
         for name, sha256 in named
     )

@@ -6,14 +6,14 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.parser import BytesHeaderParser
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
+from publisher.ahead import Workers
 from publisher.models import Proof
 from publisher.verify.core import UnknownPublisher, Unproven, Verifier
 from publisher.verify.model import Observed, Release
@@ -21,8 +21,6 @@ from publisher.verify.pages import File, Page
 from publisher.verify.shelf import NotHere, Shelf, check_link
 from publisher.verify.whom import publisher
 
-T = TypeVar("T")
-R = TypeVar("R")
 INTEGRITY_JSON = "application/vnd.pypi.integrity.v1+json"
 PUBLISH, SLSA = "/publish/v1", "/provenance/v1"
 PARALLEL = 16
@@ -30,15 +28,6 @@ FORGES = {"github.com", "gitlab.com"}
 """Where projects live whose jobs can attest."""
 SOURCES = {"source", "sourcecode", "code", "repository", "repo"}
 """Labels of links to a project's source; a home page may be anywhere."""
-
-
-def each(work: Callable[[T], R], items: Iterable[T]) -> list[R]:
-    """Do some work on many things side by side; after an error nothing more is begun."""
-    pool = ThreadPoolExecutor(PARALLEL)
-    try:
-        return list(pool.map(work, items))
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 class Evidence:
@@ -51,11 +40,13 @@ class Evidence:
 
     def __init__(self, shelf: Shelf, verifier: Callable[[], Verifier]) -> None:
         self.shelf, self.verifier = shelf, verifier
-        self._pool = ThreadPoolExecutor(PARALLEL)
+        self.releases, self._files = Workers(PARALLEL), Workers(PARALLEL)
+        """Those who look at releases, and those who look at the files of them all."""
 
     def close(self) -> None:
-        """Don't begin anything more."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Let the workers go."""
+        self.releases.close()
+        self._files.close()
 
     def release(self, page: Page, version: str, *, sample: bool = False) -> Release:
         """Observe the files of a release.
@@ -69,7 +60,7 @@ class Evidence:
         if sample:
             proven = [file for file in files if file.provenance]
             files = tuple(file for file in files if not file.provenance or file in proven[:1])
-        observed = _at_home(tuple(self._pool.map(lambda file: self.file(page, file), files)))
+        observed = _at_home(tuple(self._files.each(lambda file: self.file(page, file), files)))
         times = [file.uploaded for file in observed if file.uploaded]
         return Release(page.project, version, observed, min(times, default=None), page.status)
 

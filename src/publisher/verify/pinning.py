@@ -9,7 +9,6 @@ from datetime import datetime
 from publisher.errors import InvalidValue
 from publisher.verify import remember
 from publisher.verify.checking import Check
-from publisher.verify.evidence import each
 from publisher.verify.model import Change, Memory, Release, Severity, Verdict
 from publisher.verify.pages import Page
 from publisher.verify.shelf import NotHere
@@ -45,7 +44,8 @@ class Pinning:
         projects: dict[str, list[Target]] = {}
         for target in targets:
             projects.setdefault(target.project, []).append(target)
-        return [one for some in each(self._project, projects.values()) for one in some]
+        found = self.check.evidence.releases.each(self._project, projects.values())
+        return [one for some in found for one in some]
 
     def _project(self, targets: Sequence[Target]) -> list[Verdict]:
         keep = {target.version for target in targets} if targets[0].place else None
@@ -70,7 +70,7 @@ class Pinning:
         return Verdict(target.project, target.version, release.files, (), None, True, remark)
 
     def _one(self, target: Target, keep: set[str] | None) -> Verdict:
-        if target.elsewhere or self.check.is_private(target.project):
+        if target.impossible or target.elsewhere or self.check.is_private(target.project):
             return self.check.one(target)
         try:
             page = self.check.page(target)

@@ -18,6 +18,12 @@ from publisher.addresses import is_public
 from publisher.files import write_whole
 from publisher.http import Answer, Http, NetworkError
 
+MEANS = {
+    403: "it shows this to nobody, or not to us",
+    404: "it has no such thing, or not yet: what is new can take a day to show",
+}
+"""What the index means by a status that is no answer; it says nothing of the project."""
+
 
 class NotHere(Exception):
     """There is no usable answer; the text says why."""
@@ -49,7 +55,8 @@ class Shelf:
         if answer.status == 304 and body is not None:
             return body
         if answer.status != 200:
-            raise NotHere(f"the index answers {answer.status}: {url}")
+            means = MEANS.get(answer.status, "it is out of order")
+            raise NotHere(f"the index answers {answer.status}, {means} ({url})")
         self._keep(url, accept, answer)
         return answer.body
 

@@ -27,7 +27,7 @@ class Target:
     """A release that somebody asks about; an empty ``version`` is the latest.
 
     ``locked`` says which of its files, all if it is ``None``. ``elsewhere`` says where it comes
-    from if no index has it.
+    from if no index has it, ``impossible`` why none can.
     """
 
     project: str
@@ -35,16 +35,22 @@ class Target:
     locked: Locked | None = None
     place: Place | None = None
     elsewhere: str = ""
+    impossible: str = ""
 
     @property
     def index(self) -> str:
         """The URL of the index that a lock names for it, or nothing."""
         return self.locked.index if self.locked else ""
 
+    @property
+    def files(self) -> tuple[tuple[str, str], ...]:
+        """Names and SHA-256 digests of the files that are meant, as far as they are known."""
+        return self.locked.files if self.locked else ()
+
     def wants(self, file: Observed) -> bool:
         """Whether it is about this file; a lock without digests or names is about all."""
-        files = self.locked.files if self.locked else ()
-        return not files or bool(self.locked and self.locked.installs(file.filename, file.sha256))
+        locked = self.locked
+        return not (locked and locked.files) or locked.installs(file.filename, file.sha256)
 
 
 def read(words: Sequence[str], folder: Path) -> list[Target]:
@@ -103,21 +109,36 @@ def _lock_in(folder: Path) -> str:
 def _read(word: str) -> Iterator[Target]:
     path = Path(word)
     if word.endswith(DISTS):
-        yield _file(path)
+        yield file(path)
     elif path.is_file():
         yield from _locked(path)
     elif locks.is_lock(word) or "/" in word or "\\" in word:
         raise PathNotFound(f"there is no file {word}")
     else:
-        yield Target(*requirement(word))
+        yield _foreign(word) or Target(*requirement(word))
 
 
-def _file(path: Path) -> Target:
+def _foreign(word: str) -> Target | None:
+    """What may look like a name, such as ``kivy`` with a Kelvin sign for its first letter."""
+    if word.isascii():
+        return None
+    name = ascii(word)[1:-1]
+    return Target(name, "", impossible=f"{name} is not ASCII: no index can have it")
+
+
+def file(path: Path) -> Target:
+    """A distribution on disk.
+
+    Raises:
+        PathNotFound: It can't be read.
+    """
     digest = sha256_of(path)
     try:
         project, version = named(path.name)
-    except ValueError as error:
-        raise InvalidValue(f"{path.name!r} is not a distribution's name") from error
+    except ValueError:
+        name = ascii(path.name)[1:-1]
+        why = f"{name} is not a distribution's name: no index can have it"
+        return Target(name, "", Locked(name, "", ((path.name, digest),), 1), impossible=why)
     locked = Locked(project, str(version), ((path.name, digest),), 1)
     return Target(project, str(version), locked)
 

@@ -62,10 +62,10 @@ def _any_verified(files: list[Observed]) -> bool:
 
 
 def _fails(failed: list[Observed]) -> PublisherError:
-    names = [file.filename for file in failed]
+    names = [_name(file) for file in failed]
     return EvidenceFails(
         f"the evidence for {_names(names)} does not hold: {failed[0].why}",
-        facts={"files": {file.filename: file.why for file in failed}},
+        facts={"files": dict(zip(names, [file.why for file in failed], strict=True))},
         hint="Don't install it until you know why: evidence that fails is worse than none.",
     )
 
@@ -82,12 +82,16 @@ def _drift(drift: list[Change], threshold: Severity) -> PublisherError:
 
 
 def _incomplete(missing: list[Observed]) -> PublisherError:
-    names = [file.filename or f"{file.project} {file.version}" for file in missing]
+    names = [_name(file) for file in missing]
     return EvidenceIncomplete(
         f"nobody can say who published {_names(names)}: {missing[0].why}",
         facts={"files": dict(zip(names, [file.why for file in missing], strict=True))},
         hint="This is no sign of an attack, and no sign of none. Run again.",
     )
+
+
+def _name(file: Observed) -> str:
+    return file.filename or f"{file.project} {file.version}".rstrip()
 
 
 def _names(names: list[str]) -> str:
