@@ -123,6 +123,7 @@ def test_a_file_whose_name_no_index_can_have(
 
 
 def test_an_attestation_beside_a_file(reader: Reader, widget: Path) -> None:
+    """Pitfall 10: a repository has several spellings."""
     body = provenance(reader, widget)
     beside = widget.with_name(f"{widget.name}.publish.attestation")
     beside.write_text(json.dumps(body["attestation_bundles"][0]["attestations"][0]))
@@ -136,6 +137,9 @@ def test_an_attestation_beside_a_file(reader: Reader, widget: Path) -> None:
         for expected, code in (
             ([], 0),
             (["--repo", "octo-org/widget"], 0),
+            (["--repo", "octo-org/widget.git"], 0),
+            (["--repo", "octo-org/widget/"], 0),
+            (["--repo", "octo-org/widg"], 11),
             (
                 ["--repo", "Octo-Org/Widget", "--cert-identity", san, "--cert-oidc-issuer", issuer],
                 0,

@@ -124,7 +124,7 @@ def test_a_file_of_the_user_has_no_age() -> None:
 
 
 def test_age(published: TufRepository, repository: Repository) -> None:
-    """An expired timestamp still serves offline, and says for how long it has been so."""
+    """Pitfall 5: an expired timestamp still serves offline, and says for how long it is so."""
     published.lasts = timedelta(seconds=2)
     published.publish(TARGETS)
     found = load(repository=repository)

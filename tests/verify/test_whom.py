@@ -112,17 +112,21 @@ def test_google_machines_and_people() -> None:
 
 
 def test_circleci() -> None:
-    """No scheme, two quotes for a runner, and another build config for each pipeline."""
+    """Pitfall 11: no scheme, two quotes for a runner, another build config for each pipeline."""
     signer = "https://circleci.com/api/v2/projects/p/pipeline-definitions/d"
-    found = publisher(
-        certificate(
-            "https://oidc.circleci.com/org/7",
-            source_repository_uri="github.com/octo-org/widget",
-            build_config_uri="https://circleci.com/api/v2/pipeline/1/config@x",
-            build_signer_uri=signer,
-            runner_environment='""',
+    found, later = (
+        publisher(
+            certificate(
+                "https://oidc.circleci.com/org/7",
+                source_repository_uri="github.com/octo-org/widget",
+                build_config_uri=f"https://circleci.com/api/v2/pipeline/{number}/config@x",
+                build_signer_uri=signer,
+                runner_environment='""',
+            )
         )
+        for number in (1, 2)
     )
+    assert found == later
     assert (found.kind, found.repository, found.runner) == ("circleci", "octo-org/widget", "")
     assert found.workflow == signer
 

@@ -17,7 +17,10 @@ from publisher.world import Index
 
 @dataclass(frozen=True)
 class Expected:
-    """Whom the user expects, as far as they say; names of repositories ignore case."""
+    """Whom the user expects, as far as they say.
+
+    Names of repositories ignore case, a slash at the end and ``.git``, as forges do.
+    """
 
     repository: str = ""
     subject: str = ""
@@ -28,7 +31,11 @@ class Expected:
         if file.status != "verified":
             return file
         for what, expected, found in (
-            ("repository", self.repository, {one.repository for one in file.publishers}),
+            (
+                "repository",
+                self.repository.rstrip("/").removesuffix(".git"),
+                {one.repository for one in file.publishers},
+            ),
             ("subject", self.subject, {file.san}),
             ("issuer", self.issuer, {one.issuer for one in file.publishers}),
         ):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from publisher.errors import InvalidValue
-from publisher.verify import remember
+from publisher.verify import recall, remember
 from publisher.verify.checking import Check
 from publisher.verify.model import Change, Memory, Release, Severity, Verdict
 from publisher.verify.pages import Page
@@ -96,11 +96,15 @@ class Pinning:
         return remember.remember(None, before) if before else Memory(target.project)
 
     def _history(self, page: Page, release: Release) -> list[Release]:
-        """The releases up to this one, by when they came; of the others one file is enough."""
+        """The releases up to this one, by when they came.
+
+        Of the others one file is enough, unless several workflows share the work.
+        """
         known = [str(version) for version in page.versions()]
         (here,) = {str(file.version) for file in page.release(release.version)}
         before = known[: known.index(here)][-(HISTORY - 1) :]
-        samples = [self.check.evidence.release(page, one, sample=True) for one in before]
+        alone = len(recall.publishers(release)) < 2
+        samples = [self.check.evidence.release(page, one, sample=alone) for one in before]
         return [*samples, release]
 
 

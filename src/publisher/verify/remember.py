@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from publisher.verify import changes, drift, origin, recall
-from publisher.verify.model import Acceptance, Memory, Pinned, Publisher, Release, Seen
+from publisher.verify.model import Acceptance, Memory, Pinned, Publisher, Release, Seen, Severity
 from publisher.verify.rules import RANK
 
 CONFIRMED = timedelta(days=14)
@@ -41,9 +41,10 @@ def remember(
     newest = ordered[-1].version
     kept = {newest, *memory.releases} if keep is None else set(keep)
     seen: dict[str, Seen] = {v: at for v, at in memory.releases.items() if v in kept}
+    threshold: Severity = "error" if first else "warning"  # what was always so is as remembered
     for release in ordered:
         wanted = release.version in kept and release.version not in seen
-        if wanted and _decided(release) and not _drifts(memory, release):
+        if wanted and _decided(release) and not _drifts(memory, release, threshold):
             seen[release.version] = recall.summary(memory, release)
     return replace(memory, releases=seen, links=_links(memory, ordered[-1]))
 
@@ -109,9 +110,9 @@ def _span(time: timedelta) -> str:
     return f"{count} {unit}{'s' * (count != 1)}"
 
 
-def _drifts(memory: Memory, release: Release) -> bool:
+def _drifts(memory: Memory, release: Release, threshold: Severity = "warning") -> bool:
     worst = drift.worst(drift.compare(memory, release))
-    return worst is not None and RANK[worst] >= RANK["warning"]
+    return worst is not None and RANK[worst] >= RANK[threshold]
 
 
 def _decided(release: Release) -> bool:
