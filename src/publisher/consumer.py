@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -153,15 +154,7 @@ class Consumer:
 
     def _index(self, named: str) -> Index:
         """The index that was asked for, else the one that a lock names, else PyPI."""
-        wanted = self.options.index or named or "pypi"
-        if wanted in INDEXES:
-            return INDEXES[wanted]()
-        for known in (make() for make in INDEXES.values()):
-            if (known.simple_url or "").rstrip("/") == wanted.rstrip("/"):
-                return known
-        if not surroundings.usable(wanted):
-            raise NotHere("its index has no https URL, or one with a password: it is not asked")
-        return custom(wanted, wanted)
+        return index_at(self.options.index or named or "pypi")
 
     def _pin(self, check: Check, book: pins.Pins, asked: list[targets.Target]) -> None:
         pinning = Pinning(check, self.options.fail_on, datetime.now(UTC))
@@ -226,6 +219,19 @@ def _check(options: Reading) -> None:
     beside = [flag for flag in ("attestation", "provenance") if getattr(options, flag)]
     if len(beside) > 1 or (beside and len(options.paths) != 1):
         raise InvalidValue("--attestation and --provenance are for one file, and one of the two")
+
+
+@functools.lru_cache(maxsize=128)  # a lock names the same one on each line
+def index_at(wanted: str) -> Index:
+    """The index of that name or URL. Raises ``NotHere`` for one that is not asked."""
+    if wanted in INDEXES:
+        return INDEXES[wanted]()
+    for known in (make() for make in INDEXES.values()):
+        if (known.simple_url or "").rstrip("/") == wanted.rstrip("/"):
+            return known
+    if not surroundings.usable(wanted):
+        raise NotHere("its index has no https URL, or one with a password: it is not asked")
+    return custom(wanted, wanted)
 
 
 def cache_folder(env: Mapping[str, str]) -> Path | None:

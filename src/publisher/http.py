@@ -155,20 +155,20 @@ class Http:
         )
         self._once.share(self._patient)
 
-    def session(self, url: str, *, retry: bool = True) -> requests.Session:
+    def session(self, url: str, *, retry: bool = True) -> Session:
         """This thread's session for ``url``; this machine is never asked through a proxy.
 
         ``retry=False`` is for requests that must not be repeated.
         """
         direct = is_loopback(url)
         name = f"{retry=} {direct=}"
-        session: requests.Session | None = getattr(self._local, name, None)
+        session: Session | None = getattr(self._local, name, None)
         if session is None:
             session = self._make_session(retry, direct)
             setattr(self._local, name, session)
         return session
 
-    def _make_session(self, retry: bool, direct: bool) -> requests.Session:
+    def _make_session(self, retry: bool, direct: bool) -> Session:
         session = Session()
         session.trust_env = not direct
         session.auth = no_login
@@ -273,14 +273,11 @@ class Http:
             options["auth"] = Login(account)
         if self._ca:  # requests lets REQUESTS_CA_BUNDLE beat the session's own setting
             options["verify"] = str(self._ca)
+        session = self.session(url, retry=retry)
         try:
-            return self.session(url, retry=retry).request(
-                method,
-                url,
-                allow_redirects=False,
-                stream=True,
-                **options,
-            )
+            if method == "GET" and not account:
+                return session.plain(url, **options)
+            return session.request(method, url, allow_redirects=False, stream=True, **options)
         except LOST as error:
             raise NetworkError(url, explain(error), passing=not is_distrust(error)) from error
 
