@@ -226,9 +226,6 @@ def index_at(wanted: str) -> Index:
     """The index of that name or URL. Raises ``NotHere`` for one that is not asked."""
     if wanted in INDEXES:
         return INDEXES[wanted]()
-    for known in (make() for make in INDEXES.values()):
-        if (known.simple_url or "").rstrip("/") == wanted.rstrip("/"):
-            return known
     if not surroundings.usable(wanted):
         raise NotHere("its index has no https URL, or one with a password: it is not asked")
     return custom(wanted, wanted)
