@@ -65,7 +65,8 @@ def tell(console: Console, examined: Examination, *, verbose: bool) -> None:
             console.lines(change_lines(change), loud=True)
     notes = Counter(change.rule for change in changes if change.severity == "note")
     if notes and not verbose:
-        what = ", ".join(f"{rule} {count}x" for rule, count in sorted(notes.items()))
+        titles = {change.rule: change.title for change in changes}
+        what = ", ".join(f"{notes[rule]}x {rule} {titles[rule]}" for rule in sorted(notes))
         console.lines([(f"notes: {what} (--verbose shows them)", "dim")], loud=False)
 
 
@@ -90,10 +91,11 @@ def lines(examined: Examination, *, verbose: bool = False) -> Iterator[Line]:
 
 def change_lines(change: Change) -> Iterator[Line]:
     """A change as a person reads it: what happened, what was, what is, how to go on."""
-    word = f" {change.word}" if change.word else ""
-    head = f"{change.severity} {change.rule}{word}: {flat(change.project)} {flat(change.version)}"
-    yield head, STYLES[change.severity]
-    for name, value in (("until now", "before"), ("now", "now")):
+    what = f"{change.severity} {change.rule} {change.title}".rstrip()
+    yield f"{what}: {flat(change.project)} {flat(change.version)}", STYLES[change.severity]
+    links = change.rule in {"U01", "U02", "U03"}
+    names = ("publisher", "its link") if links else ("until now", "now")
+    for name, value in zip(names, ("before", "now"), strict=True):
         if change.facts.get(value):
             yield f"  {name:<{LABEL}}{flat(_fact(change.facts[value]))}", ""
     if change.file:
@@ -108,7 +110,7 @@ def last_word(examined: Examination) -> Line:
     """What it all comes to, in one line."""
     seen = [file for verdict in examined.verdicts for file in verdict.files]
     verified = sum(file.status == "verified" for file in seen)
-    what = f"{verified} of {several(len(seen), 'file')} verified"
+    what = f"{verified} of {several(len(seen), 'file')} verified" if seen else "Nothing to verify"
     if examined.exit_code:
         return f"{what}; exit code {examined.exit_code}.", "bold red"
     return f"{what}, nothing else to say.", "bold green"

@@ -82,10 +82,10 @@ class Pinning:
         if any(file.status in {"failed", "incomplete"} for file in found.files):
             return found
         if any(severe(change, self.threshold) for change in found.changes):
-            return replace(found, remark="not pinned")
+            return replace(found, remark="not learnt: somebody has to look at it first")
         memory = self.memories.get(target.project)
         if memory and any(_drifts(change) for change in found.changes):
-            return replace(found, remark="not learnt: a warning has to be accepted")
+            return replace(found, remark="not learnt: the warning has to be accepted first")
         releases = self._history(page, release) if memory is None else [release]
         told = "" if memory else remember.first_use(releases, self.now)
         self.memories[target.project] = remember.remember(memory, releases, keep)
