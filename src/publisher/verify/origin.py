@@ -81,7 +81,8 @@ def compare(memory: Memory, release: Release) -> tuple[Change, ...]:
     publishers = recall.publishers(release)
     known = publishers and all(recall.find(memory.identities, who) for who in publishers)
     before = tuple(sorted(memory.links))
-    if known and before and links and links != before and not set(links) <= set(before):
+    own = all(any(verified(link, who) for who in publishers) for link in set(links) - set(before))
+    if known and before and not own:
         happened = f"its links lead to {', '.join(links)}; they led to {', '.join(before)}"
         moved = change("U05", "warning", release, happened, before=list(before), now=list(links))
         found[moved.message] = moved
