@@ -154,7 +154,7 @@ def _files_of(release: Release, publisher: Publisher) -> list[str]:
 def _remembered(memory: Memory, release: Release) -> Iterator[Change]:
     """D19: the files that were there when it was remembered."""
     seen = memory.releases.get(release.version)
-    if seen is None:
+    if seen is None or not release.files:
         return
     files = [file for file in release.files if _was_there(file.uploaded, seen.at)]
     if any(file.status in recall.UNDECIDED for file in files):

@@ -120,7 +120,8 @@ def _drifts(memory: Memory, release: Release) -> bool:
 
 
 def _decided(release: Release) -> bool:
-    return not any(file.status in recall.UNDECIDED for file in release.files)
+    files = release.files
+    return bool(files) and not any(file.status in recall.UNDECIDED for file in files)
 
 
 def _learn(memory: Memory, release: Release, *, first: bool) -> Memory:
