@@ -106,6 +106,23 @@ def test_ultralytics_second_wave(pinned: Reader, project_name: str) -> None:
     assert pinned.run("verify", "--locked", pinned.requirements(f"{project_name}==1.9"))[0] == 0
 
 
+def test_ultralytics_for_who_never_pinned(pinned: Reader, project_name: str) -> None:
+    """Without a memory ``verify`` has nothing to compare with. The first ``pin`` reads history."""
+    pinned.publish(project_name, "2.45", attested=False)
+    (pinned.folder / "identities.lock").unlink()
+    lock = pinned.requirements(f"{project_name}==2.45")
+    code, out = pinned.run("verify", lock)
+    assert code == 12
+    assert "nothing was verified: none of it is attested" in out
+    assert "error D01" not in out
+    code, out = pinned.run("pin", lock)
+    assert code == 10
+    assert "no attestations in its newest release, but in 9 of 10 releases" in out
+    assert "error D01 lost-provenance" in out
+    assert f"{project_name} rel 2.45" not in pinned.remembered()
+    assert pinned.run("verify", "--locked", lock)[0] == 10
+
+
 # LiteLLM and telnyx, 2026: stolen tokens, where nothing was ever attested
 
 
