@@ -89,6 +89,8 @@ class Check:
         changes = changes_of(memory, replace(release, files=files), target)
         if not wanted:
             why = "the index has no file of it with a digest that is asked about"
+            if not files:
+                why = f"the project is {release.project_status}, the index shows no files of it"
             wanted = missing(target, NotHere(why))
         pinned = memory is not None
         return Verdict(target.project, release.version, wanted, changes, target.place, pinned)

@@ -86,7 +86,7 @@ def compare(memory: Memory, release: Release) -> tuple[Change, ...]:
         happened = f"its links lead to {', '.join(links)}; they led to {', '.join(before)}"
         moved = change("U05", "warning", release, happened, before=list(before), now=list(links))
         found[moved.message] = moved
-    if not links:
+    if release.files and not links:
         silent = change("U04", "note", release, "none of its links is called source or homepage")
         found[silent.message] = silent
     return tuple(sorted(found.values(), key=lambda one: (-RANK[one.severity], one.rule)))

@@ -92,7 +92,7 @@ def first_use(releases: Sequence[Release], now: datetime) -> str:
     names = ", ".join(changes.name(publisher) for publisher in who)
     if not times:
         return f"{names}: in {len(same)} of {count}"
-    age = f"{_span(now - times[0])} ago"
+    age = f"{_span(now - times[0])} ago" if (now - times[0]).days > 0 else "today"
     if len(same) == 1:
         only = "its first release" if len(ordered) == 1 else f"only the newest of {count}"
         return f"{names}: {only}, {age}"

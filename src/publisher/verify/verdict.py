@@ -77,8 +77,7 @@ def _drift(drift: list[Change], threshold: Severity) -> PublisherError:
         f"{count} at or above {threshold}: {_names(what)}",
         facts={"findings": what} if len(what) > SHOWN else {},
         hint="Stay on the version before. Ask the maintainers, or read what changed in their "
-        "repository. If all is well:\n\n"
-        f"  publisher pin --accept {drift[0].project}=={drift[0].version} --reason TEXT",
+        "repository. If all is well:\n\n  publisher pin --accept NAME==VERSION --reason TEXT",
     )
 
 
