@@ -81,7 +81,7 @@ def take_away(reader: Reader, *wheels: Path) -> None:
         assert reader.sandbox.post("index", gone).status_code == 200
 
 
-# Ultralytics 8.3.41 to 8.3.46, December 2024: a poisoned cache, then a leftover token
+# Ultralytics 8.3.41 to 8.3.46, 2024: a poisoned cache, then a leftover token
 
 
 def test_ultralytics_first_wave(pinned: Reader, project_name: str) -> None:
@@ -123,7 +123,7 @@ def test_ultralytics_for_who_never_pinned(pinned: Reader, project_name: str) -> 
     assert pinned.run("verify", "--locked", lock)[0] == 10
 
 
-# LiteLLM and telnyx, 2026: stolen tokens, where nothing was ever attested
+# LiteLLM and telnyx: stolen tokens, where nothing was ever attested
 
 
 def test_litellm_and_telnyx(unattested: Reader, project_name: str) -> None:
