@@ -123,7 +123,7 @@ def last_word(examined: Examination) -> Line:
     """What it all comes to, in one line."""
     seen = [file for verdict in examined.verdicts for file in verdict.files]
     verified = sum(file.status == "verified" for file in seen)
-    what = f"{verified} of {several(len(seen), 'file')} verified" if seen else "Nothing to verify"
+    what = f"{verified} of {several(len(seen), 'file')} verified" if seen else "Nothing verified"
     if examined.exit_code:
         return f"{what}; exit code {examined.exit_code}.", "bold red"
     changes = [change for verdict in examined.verdicts for change in verdict.changes]
