@@ -36,6 +36,7 @@ def sandbox(running_sandbox: Sandbox) -> Iterator[Sandbox]:
     yield running_sandbox
     running_sandbox.http.delete(f"{running_sandbox.control}/faults")
     running_sandbox.post("settings", {"latency_ms": 0, "bytes_per_second": None})
+    running_sandbox.post("clock", {"days_ago": 0})
 
 
 @pytest.fixture

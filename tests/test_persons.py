@@ -306,6 +306,28 @@ def test_an_index_that_names_a_person_is_verified(desk: Desk, project_name: str)
     assert (result["identity"]["kind"], result["identity"]["email"]) == ("email", ME)
 
 
+def test_another_person_is_a_change(desk: Desk, project_name: str) -> None:
+    desk.sandbox.post("index", {"persons": True})
+    trust = ["--trust-config", str(desk.folder / "sigstore.json")]
+    where = ["--index", f"{desk.sandbox.index}/simple/", "--lock", str(desk.folder / "lock")]
+    report = desk.folder / "v.json"
+    for version, who in (("1.0", ME), ("2.0", "you@person.example")):
+        desk.sandbox.post("login", {"email": who, "connector": GITHUB})
+        desk.wheel = make_wheel(desk.folder, project_name, version)
+        desk.run(*ALLOW)
+        maintained(desk, project_name, email=who)
+        assert upload(desk).status_code == 200
+        if who == ME:
+            assert cli.run(["pin", project_name, *trust, *where], desk.env) == 0
+            assert f"{project_name} id 1 email" in (desk.folder / "lock").read_text("utf-8")
+    told = ["--report", str(report)]
+    assert cli.run(["verify", project_name, *trust, *where, *told], desk.env) == 10
+    (result,) = json.loads(report.read_text("utf-8"))["results"]
+    found = [one for one in result["findings"] if one["severity"] != "note"]
+    assert [one["rule"] for one in found] == ["D09"]
+    assert f"email {ME}, now by email you@person.example" in found[0]["message"]
+
+
 @pytest.mark.parametrize(
     ("persons", "project", "other", "reason"),
     [

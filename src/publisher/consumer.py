@@ -170,7 +170,7 @@ class Consumer:
         if names := changed(book.projects, pinning.memories):
             text = pins.write(replace(book, projects=pinning.memories))
             _write(text, self.options.lock)
-            self.console.say(f"{self.options.lock}: {', '.join(names)}")
+            self.console.say(f"wrote {self.options.lock}: {', '.join(names)}")
         if self.options.pylock:
             self._enrich()
 

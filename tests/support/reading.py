@@ -53,6 +53,10 @@ class Reader:
 
     # Those who publish
 
+    def back(self, days: float) -> None:
+        """For those who publish, it is that many days ago from now on."""
+        assert self.sandbox.post("clock", {"days_ago": days}).status_code == 200
+
     def publish(
         self,
         name: str,

@@ -119,6 +119,14 @@ def test_links_that_move_while_the_identity_stays() -> None:
     assert rules(origin.compare(known(), other)) == [("U03", "note")]  # drift says the rest
 
 
+def test_links_that_follow_a_renamed_repository_are_no_move() -> None:
+    renamed = replace(GITHUB, repository="octo-org/gizmo")
+    first, second = (release(version, days=100 + i, by=renamed) for i, version in enumerate("23"))
+    memory = remember(known(), [first])
+    assert origin.compare(memory, second) == ()
+    assert list(memory.links) == ["https://github.com/octo-org/gizmo"]
+
+
 def test_the_text_names_both_places() -> None:
     found = every(NEW, urls={"Source": "https://github.com/mallory/widget"})
     change = origin.compare(Memory("widget"), found)[0]

@@ -235,18 +235,23 @@ def test_nothing_to_remember() -> None:
 
 NOW = START + timedelta(days=100)
 LINES: list[tuple[list[Release], str]] = [
-    (history(), "github octo-org/widget release.yml: the same in 10 of 10 releases over 63 days"),
+    (
+        history(),
+        "release.yml: the same in 10 of 10 releases over 63 days, the first 3 months ago",
+    ),
     (
         history(1),
-        "github octo-org/widget release.yml: the same in 1 of 1 release over 0 days, 3 mo",
+        "github octo-org/widget release.yml: its first release, 3 months ago",
     ),
     (
         [*history(9, by=None), release("2.0", days=98)],
-        "release.yml: the same in 1 of 10 releases o",
+        "release.yml: only the newest of 10 releases, 2 days ago",
     ),
-    ([*history(9, by=None), release("2.0", days=98)], "over 0 days, 2 days old"),
-    (history(by=None), "no attestations in its newest release, and in 0 of 10 releases"),
-    ([*history(4), release("2.0", days=90, by=None)], "and in 4 of 5 releases"),
+    (history(by=None), "no attestations in 10 releases"),
+    (
+        [*history(4), release("2.0", days=90, by=None)],
+        "no attestations in its newest release, but in 4 of 5 releases",
+    ),
     ([replace(NEXT, uploaded=None)], "github octo-org/widget release.yml: in 1 of 1 release"),
 ]
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, fields, replace
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
+from publisher.rehearsal.clock import DAY
 from publisher.rehearsal.publishers import KINDS
 from publisher.rehearsal.store import at
 
 if TYPE_CHECKING:
     from publisher.rehearsal.store import Project, Store
 
-DAY = 86400
 STATUSES = {"active", "archived", "quarantined"}
 
 
@@ -123,7 +123,7 @@ def change_project(store: Store, name: str, wanted: Mapping[str, Any]) -> None:
 
 
 def _change_release(project: Project, version: str, wanted: Mapping[str, Any]) -> None:
-    release = project.make_release(version)
+    release = project.make_release(version, time.time())
     if "age_days" in wanted:
         release.created = time.time() - wanted["age_days"] * DAY
         for file in project.release(version):

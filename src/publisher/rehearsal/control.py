@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from publisher.rehearsal.clock import Clock
 from publisher.rehearsal.conditions import ConditionsError, change_project
 from publisher.rehearsal.fulcio import Fulcio
 from publisher.rehearsal.issuer import Issuer
@@ -43,10 +44,12 @@ class Control:
         traffic: Traffic,
         *,
         login: Login,
+        clock: Clock,
     ) -> None:
         self._world = {"schema": SCHEMA, **world}
         self._issuer = issuer
         self._login = login
+        self._clock = clock
         self._fulcio = fulcio
         self._indexes = indexes
         self._traffic = traffic
@@ -64,6 +67,7 @@ class Control:
             Route("POST", "/password", self._password),
             Route("POST", "/index", self._index),
             Route("POST", "/settings", self._settings),
+            Route("POST", "/clock", self._set_back),
             Route("GET", "/faults", lambda _: json_reply(200, self._traffic.planned())),
             Route("POST", "/faults", self._plan),
             Route("DELETE", "/faults", self._clear),
@@ -187,6 +191,14 @@ class Control:
                 index.settings.attestations = asked["attestations"]
             if "disabled" in asked:
                 index.exchange.disabled = frozenset(asked["disabled"])
+        return json_reply(200, {})
+
+    def _set_back(self, request: Request) -> Reply:
+        """Let what is signed and uploaded from now on be old."""
+        try:
+            self._clock.set_back(_object(request).get("days_ago"))
+        except ValueError as error:
+            raise _refused(str(error)) from error
         return json_reply(200, {})
 
     def _plan(self, request: Request) -> Reply:

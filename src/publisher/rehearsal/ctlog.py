@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import struct
-import time
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -22,15 +21,17 @@ def der(tag: int, value: bytes) -> bytes:
     return bytes([tag, 0x80 | len(length)]) + length + value
 
 
-def embed(builder: x509.CertificateBuilder, issuer: Authority, key: Key) -> x509.Certificate:
-    """Sign a certificate with one SCT in it.
+def embed(
+    builder: x509.CertificateBuilder, issuer: Authority, key: Key, now: float
+) -> x509.Certificate:
+    """Sign a certificate with one SCT in it; ``now`` is in Unix seconds.
 
     The log signs the certificate as it is without the SCT, so it is built twice: the same
     serial and order, once without and once with it as the last extension.
     """
     tbs = builder.sign(issuer.key, hashes.SHA256()).tbs_certificate_bytes
     issuer_hash = hashlib.sha256(spki(issuer.key)).digest()
-    timestamp = int(time.time() * 1000)
+    timestamp = int(now * 1000)
     entry = issuer_hash + len(tbs).to_bytes(3, "big") + tbs
     signature = sign(key, struct.pack("!BBQH", 0, 0, timestamp, 1) + entry + b"\x00\x00")
     sct = struct.pack("!B32sQH", 0, key_id(key), timestamp, 0)

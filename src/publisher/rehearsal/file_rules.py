@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import time
 
 from packaging.utils import (
     InvalidSdistFilename,
@@ -14,7 +13,7 @@ from packaging.utils import (
 )
 
 from publisher.rehearsal import archives, attested
-from publisher.rehearsal.conditions import DAY
+from publisher.rehearsal.clock import DAY
 from publisher.rehearsal.submission import RuleError, Upload
 
 OLDEST = 14
@@ -111,7 +110,7 @@ def closed(upload: Upload) -> None:
     """A release takes files for two weeks."""
     project = upload.store.project(upload.name)
     release = project.known_release(upload.version) if project else None
-    if release is not None and release.created < time.time() - OLDEST * DAY:
+    if release is not None and release.created < upload.store.clock() - OLDEST * DAY:
         text = f"Uploading new files to releases older than {OLDEST} days is not allowed."
         raise RuleError(400, text)
 

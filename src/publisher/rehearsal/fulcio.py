@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from publisher.rehearsal import ctlog, subjects
+from publisher.rehearsal.clock import Seconds
 from publisher.rehearsal.issuer import Issuer
 from publisher.rehearsal.messages import Reply, ReplyError, Request, Route, json_reply
 from publisher.rehearsal.trust import Roots, key_usage, pem
@@ -27,9 +29,10 @@ HTTP_STATUS = {INVALID_ARGUMENT: 400, UNAUTHENTICATED: 401}
 class Fulcio:
     """Checks an ID token and a signing request, and answers with a certificate chain."""
 
-    def __init__(self, issuer: Issuer, roots: Roots) -> None:
+    def __init__(self, issuer: Issuer, roots: Roots, clock: Seconds = time.time) -> None:
         self._issuer = issuer
         self._roots = roots
+        self._clock = clock
         self.lifetime = LIFETIME
 
     def routes(self) -> list[Route]:
@@ -53,7 +56,8 @@ class Fulcio:
             raise _refused(INVALID_ARGUMENT, f"missing claim {error} in token") from error
         except ValueError as error:
             raise _refused(INVALID_ARGUMENT, str(error)) from error
-        leaf = ctlog.embed(self._leaf(key, subject), self._roots.intermediate, self._roots.ct_key)
+        signers = self._roots.intermediate, self._roots.ct_key
+        leaf = ctlog.embed(self._leaf(key, subject), *signers, self._clock())
         chain = [pem(certificate) for certificate in (leaf, *self._roots.chain)]
         return json_reply(200, {"signedCertificateEmbeddedSct": {"chain": {"certificates": chain}}})
 
@@ -80,7 +84,9 @@ class Fulcio:
     def _leaf(
         self, key: ec.EllipticCurvePublicKey, subject: subjects.Subject
     ) -> x509.CertificateBuilder:
-        now = datetime.now(UTC).replace(microsecond=0)
+        start = datetime.fromtimestamp(int(self._clock()), UTC)
+        # its end is never in the past, or no client would sign with it
+        end = datetime.now(UTC).replace(microsecond=0) + self.lifetime
         issuer = self._roots.intermediate
         builder = (
             x509.CertificateBuilder()
@@ -88,8 +94,8 @@ class Fulcio:
             .subject_name(x509.Name([]))
             .issuer_name(issuer.certificate.subject)
             .public_key(key)
-            .not_valid_before(now)
-            .not_valid_after(now + self.lifetime)
+            .not_valid_before(start)
+            .not_valid_after(end)
             .add_extension(key_usage(ca=False), critical=True)
             .add_extension(
                 x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), critical=False

@@ -20,6 +20,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
+from publisher.rehearsal.clock import Seconds
 from publisher.rehearsal.merkle import MerkleTree, leaf_hash
 from publisher.rehearsal.messages import Reply, ReplyError, Request, Route, json_reply
 from publisher.rehearsal.server import HOST
@@ -34,8 +35,9 @@ ENTRIES = "/api/v1/log/entries"
 class Rekor:
     """A log that verifies what it records and proves that it recorded it."""
 
-    def __init__(self, key: Key) -> None:
+    def __init__(self, key: Key, clock: Seconds = time.time) -> None:
         self._key = key
+        self._clock = clock
         self._tree = MerkleTree()
         self._entries: list[tuple[bytes, int]] = []
         self._by_leaf: dict[bytes, int] = {}
@@ -64,7 +66,7 @@ class Rekor:
                 return json_reply(409, error, ("Location", f"{ENTRIES}/{uuid}"))
             index = self._tree.append(body)
             self._by_leaf[leaf_hash(body)] = index
-            self._entries.append((body, int(time.time())))
+            self._entries.append((body, int(self._clock())))
             entry = self._entry(index)
         return json_reply(201, entry, ("Location", f"{ENTRIES}/{next(iter(entry))}"))
 

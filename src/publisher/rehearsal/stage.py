@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from publisher.rehearsal.clock import Clock
 from publisher.rehearsal.conditions import Settings
 from publisher.rehearsal.control import Control
 from publisher.rehearsal.fulcio import Fulcio
@@ -55,7 +56,14 @@ class Index:
     """
 
     def __init__(
-        self, service: Service, issuer: Issuer, folder: Path, warm: Warmup, spec: Spec
+        self,
+        service: Service,
+        issuer: Issuer,
+        folder: Path,
+        warm: Warmup,
+        spec: Spec,
+        *,
+        clock: Clock,
     ) -> None:
         folder.mkdir()
         static = spec.static
@@ -63,7 +71,7 @@ class Index:
         self._audience = spec.audience
         self.service = service
         self.static = static
-        self.store = Store(folder)
+        self.store = Store(folder, clock)
         self.settings = Settings(json=not static)
         self.exchange = Exchange(spec.audience, issuer, self.store, self.settings)
         rules = PASSWORD_RULES if static else RULES
@@ -154,22 +162,19 @@ class Stage:
         self.warmup = Warmup(config, folder)
         provider = Issuer()
         login = Login(provider)
-        authority = Fulcio(provider, roots)
+        clock = Clock()
+        authority = Fulcio(provider, roots, clock)
         self._plays = [
             (issuer, [*provider.routes(), *login.routes()]),
             (fulcio, authority.routes()),
-            (rekor, Rekor(roots.rekor_key).routes()),
+            (rekor, Rekor(roots.rekor_key, clock).routes()),
         ]
-        self._indexes = [
-            Index(
-                Service(one.name, traffic, tls=context, throttle=traffic.throttle(one.name)),
-                provider,
-                self.files / one.name,
-                self.warmup,
-                one,
-            )
-            for one in map(Spec.of, indexes)
-        ]
+        self._indexes = []
+        for one in map(Spec.of, indexes):
+            service = Service(one.name, traffic, tls=context, throttle=traffic.throttle(one.name))
+            where = self.files / one.name
+            index = Index(service, provider, where, self.warmup, one, clock=clock)
+            self._indexes.append(index)
         world = {
             "control": self._control.url,
             **{service.name: service.url for service in (issuer, fulcio, rekor)},
@@ -177,7 +182,9 @@ class Stage:
             "trust_config": config,
             "ca": ca,
         }
-        self._board = Control(world, provider, authority, self._indexes, traffic, login=login)
+        self._board = Control(
+            world, provider, authority, self._indexes, traffic, login=login, clock=clock
+        )
 
     def start(self) -> str:
         """Let all services answer, and return the control URL."""

@@ -7,13 +7,14 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from packaging.utils import canonicalize_name, canonicalize_version
 
+from publisher.rehearsal.clock import Seconds
 from publisher.rehearsal.maintainers import Maintainer
 from publisher.rehearsal.publishers import TrustedPublisher
 
@@ -37,9 +38,7 @@ class File:
     requires_python: str = ""
     provenance: Mapping[str, Any] | None = None
     metadata: bytes | None = None
-    uploaded: str = field(
-        default_factory=lambda: at(time.time()),
-    )
+    uploaded: str = ""
 
 
 def at(seconds: float) -> str:
@@ -52,7 +51,7 @@ class Release:
     """A release, since ``created`` (Unix seconds); ``urls`` by label, and whether verified."""
 
     version: str
-    created: float = field(default_factory=time.time)
+    created: float
     yanked: bool | str = False
     urls: dict[str, tuple[str, bool]] = field(default_factory=dict)
 
@@ -79,9 +78,9 @@ class Project:
         wanted, files = canonicalize_version(version), list(self.files.values())
         return [file for file in files if canonicalize_version(file.version) == wanted]
 
-    def make_release(self, version: str) -> Release:
-        """The release of a version, new or not."""
-        return self.releases.setdefault(canonicalize_version(version), Release(version))
+    def make_release(self, version: str, now: float) -> Release:
+        """The release of a version; a new one is made ``now`` (Unix seconds)."""
+        return self.releases.setdefault(canonicalize_version(version), Release(version, now))
 
     def known_release(self, version: str) -> Release | None:
         """The release of a version, if there is one."""
@@ -105,8 +104,10 @@ class RaceError(Exception):
 class Store:
     """An index's state, shared by its request threads."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, clock: Seconds = time.time) -> None:
         self.folder = folder
+        self.clock = clock
+        """What time it is for what arrives; tokens live by the real one."""
         self.token_lifetime = TOKEN_LIFETIME
         self.lock = threading.Lock()
         self.projects: dict[str, Project] = {}
@@ -177,10 +178,11 @@ class Store:
 
     def keep(self, name: str, file: File) -> Release:
         """Store a file of a project, which is made if it is new. The caller has the lock."""
-        project = self.make(name)
+        project, now = self.make(name), self.clock()
+        file = replace(file, uploaded=at(now))
         project.files[file.filename] = file
         self._contents[file.blake2_256] = file
-        return project.make_release(file.version)
+        return project.make_release(file.version, now)
 
     def delete(self, project: Project, filename: str) -> None:
         """Delete a file, or only remember that it was there once. The caller has the lock."""

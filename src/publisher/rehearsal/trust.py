@@ -20,8 +20,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from publisher.rehearsal.clock import OLDEST
+
 ORGANIZATION = "publisher rehearsal"
 LIFETIME = timedelta(days=30)
+AGE = timedelta(days=OLDEST + 1)
+"""Roots are valid since then: what they sign may be that old."""
 
 Key = ec.EllipticCurvePrivateKey
 
@@ -71,7 +75,7 @@ class Authority:
             ]
         )
         parent = issuer.certificate.subject if issuer else subject
-        builder = start(key.public_key(), subject, parent)
+        builder = start(key.public_key(), subject, parent, age=AGE)
         builder = builder.add_extension(
             x509.BasicConstraints(ca=True, path_length=0 if issuer else 1), critical=True
         ).add_extension(key_usage(ca=True), critical=True)
@@ -92,8 +96,9 @@ def start(
     subject: x509.Name,
     issuer: x509.Name,
     lifetime: timedelta = LIFETIME,
+    age: timedelta = timedelta(days=1),
 ) -> x509.CertificateBuilder:
-    """The beginning of every certificate here, valid since yesterday."""
+    """The beginning of every certificate here; they are valid for ``age`` already."""
     now = datetime.now(UTC).replace(microsecond=0)
     return (
         x509.CertificateBuilder()
@@ -101,7 +106,7 @@ def start(
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(public_key)
-        .not_valid_before(now - timedelta(days=1))
+        .not_valid_before(now - age)
         .not_valid_after(now + lifetime)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
     )
@@ -226,7 +231,7 @@ def _der(certificate: x509.Certificate) -> str:
 
 
 def _valid_for() -> dict[str, str]:
-    return {"start": f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"}
+    return {"start": f"{datetime.now(UTC) - AGE:%Y-%m-%dT%H:%M:%SZ}"}
 
 
 def _log(key: Key, url: str) -> dict[str, Any]:

@@ -63,8 +63,8 @@ def _found(examined: Examination) -> Iterator[tuple[Verdict, Change]]:
 def _rule(change: Change) -> dict[str, object]:
     return {
         "id": change.rule,
-        "name": plain(change.word or change.rule),
-        "shortDescription": {"text": plain(change.word or change.rule)},
+        "name": plain(change.title or change.rule),
+        "shortDescription": {"text": plain(change.title or change.rule)},
         "defaultConfiguration": {"level": _level(change)},
         "properties": {"security-severity": SCORES[change.severity], "tags": ["security"]},
     }

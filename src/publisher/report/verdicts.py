@@ -18,6 +18,8 @@ from publisher.verify.model import Change, Examination, Observed, Publisher, Ver
 
 SCHEMA = "publisher.verify/1"
 Line = tuple[str, str]
+UNDECIDED = {"failed", "incomplete"}
+"""Nobody can accept these."""
 LABEL, WIDTH = 11, 100
 """Columns of the words before the facts of a change, and of lines."""
 
@@ -59,14 +61,29 @@ def show(text: str) -> None:
 def tell(console: Console, examined: Examination, *, verbose: bool) -> None:
     """Show people what was found; notes one by one only if they want all of it."""
     console.lines(lines(examined, verbose=verbose), loud=False)
-    changes = [change for verdict in examined.verdicts for change in verdict.changes]
-    for change in changes:
-        if verbose or change.severity != "note":
+    for verdict in examined.verdicts:
+        told = [one for one in verdict.changes if verbose or one.severity != "note"]
+        for change in told:
             console.lines(change_lines(change), loud=True)
+        if any(one.severity != "note" for one in told) and status(verdict) not in UNDECIDED:
+            accept = f"publisher pin --accept {verdict.project}=={verdict.version} --reason TEXT"
+            console.lines([(f"  {'accept':<{LABEL}}{flat(accept)}", "dim")], loud=True)
+    changes = [change for verdict in examined.verdicts for change in verdict.changes]
     notes = Counter(change.rule for change in changes if change.severity == "note")
     if notes and not verbose:
-        what = ", ".join(f"{rule} {count}x" for rule, count in sorted(notes.items()))
+        titles = {change.rule: change.title for change in changes}
+        what = ", ".join(f"{notes[rule]}x {rule} {titles[rule]}" for rule in sorted(notes))
         console.lines([(f"notes: {what} (--verbose shows them)", "dim")], loud=False)
+    console.lines(_uncompared(examined), loud=False)
+
+
+def _uncompared(examined: Examination) -> Iterator[Line]:
+    """That of what a lock installs, not all is remembered, unless that is an error already."""
+    locked = {one.project: one.pinned for one in examined.verdicts if one.place and not one.remark}
+    new = sum(not pinned for pinned in locked.values())
+    if examined.command == "verify" and new and not examined.findings:
+        what = f"not pinned: {new} of {several(len(locked), 'project')}"
+        yield f"{what}; there is nothing to compare with until `publisher pin`", "dim"
 
 
 def lines(examined: Examination, *, verbose: bool = False) -> Iterator[Line]:
@@ -89,28 +106,29 @@ def lines(examined: Examination, *, verbose: bool = False) -> Iterator[Line]:
 
 
 def change_lines(change: Change) -> Iterator[Line]:
-    """A change as a person reads it: what happened, what was, what is, how to go on."""
-    word = f" {change.word}" if change.word else ""
-    head = f"{change.severity} {change.rule}{word}: {flat(change.project)} {flat(change.version)}"
-    yield head, STYLES[change.severity]
-    for name, value in (("until now", "before"), ("now", "now")):
+    """A change as a person reads it: what happened, what was, what is, what it may mean."""
+    what = f"{change.severity} {change.rule} {change.title}".rstrip()
+    yield f"{what}: {flat(change.project)} {flat(change.version)}", STYLES[change.severity]
+    links = change.rule in {"U01", "U02", "U03"}
+    names = ("publisher", "its link") if links else ("until now", "now")
+    for name, value in zip(names, ("before", "now"), strict=True):
         if change.facts.get(value):
             yield f"  {name:<{LABEL}}{flat(_fact(change.facts[value]))}", ""
     if change.file:
         yield f"  {'file':<{LABEL}}{flat(change.file)}", ""
     yield from ((line, "") for line in wrap(flat(change.message), WIDTH, "  "))
-    if change.severity != "note":
-        accept = f"publisher pin --accept {change.project}=={change.version} --reason TEXT"
-        yield f"  {'accept':<{LABEL}}{flat(accept)}", "dim"
 
 
 def last_word(examined: Examination) -> Line:
     """What it all comes to, in one line."""
     seen = [file for verdict in examined.verdicts for file in verdict.files]
     verified = sum(file.status == "verified" for file in seen)
-    what = f"{verified} of {several(len(seen), 'file')} verified"
+    what = f"{verified} of {several(len(seen), 'file')} verified" if seen else "Nothing verified"
     if examined.exit_code:
         return f"{what}; exit code {examined.exit_code}.", "bold red"
+    changes = [change for verdict in examined.verdicts for change in verdict.changes]
+    if loud := sum(change.severity != "note" for change in changes):
+        return f"{what}; {several(loud, 'finding')} to look at.", "bold yellow"
     return f"{what}, nothing else to say.", "bold green"
 
 

@@ -64,10 +64,11 @@ def _who(before: Publisher, now: Publisher) -> Iterator[Difference]:
         yield differs("D06", "critical", f"the account {_owner(now)} is not the one it was")
     if before.repository_id and before.repository_id == now.repository_id:
         stayed = before.owner_id == now.owner_id != "" or _same(_owner(before), _owner(now))
+        moved = f"the repository {before.repository}"
         if renamed and stayed and not reowned:
-            yield differs("D07", "note", f"{before.repository} is called {now.repository} now")
+            yield differs("D07", "note", f"{moved} is called {now.repository} now")
         elif not stayed:
-            yield differs("D08", "warning", f"{before.repository} is {now.repository} now")
+            yield differs("D08", "warning", f"{moved} is {now.repository} now")
     elif renamed or not _same(before.email, now.email):
         yield differs("D09", "error", f"it was published by {name(before)}, now by {name(now)}")
     elif before.repository_id and now.repository_id:

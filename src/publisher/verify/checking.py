@@ -96,6 +96,8 @@ class Check:
         changes = changes_of(memory, replace(release, files=files), target)
         if not wanted:
             why = "the index has no file of it with a digest that is asked about"
+            if not files:
+                why = f"the project is {release.project_status}, the index shows no files of it"
             wanted = missing(target, why)
         pinned = memory is not None
         return Verdict(target.project, release.version, wanted, changes, target.place, pinned)
@@ -109,10 +111,14 @@ class Check:
         return read(self.evidence.shelf, self.index(target.index), target.project)
 
     def version(self, page: Page, target: Target) -> str:
-        """The version that is meant. Raises ``NotHere`` if there is none."""
+        """The version that is meant; a project in quarantine shows no files, so it may be any.
+
+        Raises:
+            NotHere: There is none.
+        """
         latest = page.latest() if not target.version else None
         version = target.version or str(latest or "")
-        if not page.release(version):
+        if not page.release(version) and page.status != "quarantined":
             raise NotHere(f"the index has no files of {target.project} {version}".rstrip())
         return version
 

@@ -101,7 +101,8 @@ def _presence(memory: Memory, release: Release, locked: Locked | None) -> Iterat
     if proven and memory.none and not known:
         who = ", ".join(name(publisher) for publisher in recall.publishers(release))
         happened = f"it is attested, by {who}, and was not before"
-        yield change("D27", "note", release, happened, before=f"none since {memory.none}", now=who)
+        since = f"no attestations, since {memory.none}"
+        yield change("D27", "note", release, happened, before=since, now=who)
 
 
 def _lost(memory: Memory, file: Observed, release: Release) -> bool:
@@ -119,8 +120,10 @@ def _partial(
     if before and 0 < before.attested < before.total:
         severity = "note"  # as always
     names = sorted(file.filename for file in bare)
-    happened = f"{len(bare)} of its {len(release.files)} files have no attestation"
-    return change("D02", severity, release, happened, files=names)
+    have = "has" if len(bare) == 1 else "have"
+    happened = f"{len(bare)} of its {len(release.files)} files {have} no attestation"
+    now = f"{', '.join(names)}: no attestation"
+    return change("D02", severity, release, happened, now=now, files=names)
 
 
 def _identities(memory: Memory, release: Release) -> Iterator[Change]:
@@ -151,7 +154,7 @@ def _files_of(release: Release, publisher: Publisher) -> list[str]:
 def _remembered(memory: Memory, release: Release) -> Iterator[Change]:
     """D19: the files that were there when it was remembered."""
     seen = memory.releases.get(release.version)
-    if seen is None:
+    if seen is None or not release.files:
         return
     files = [file for file in release.files if _was_there(file.uploaded, seen.at)]
     if any(file.status in recall.UNDECIDED for file in files):

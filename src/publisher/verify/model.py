@@ -156,7 +156,8 @@ class Memory:
 class Change:
     """One finding of the drift rules (D01...) or of the origin rules (U01...).
 
-    ``word`` is the index's own word for it (``changed-provenance``), where it has one.
+    ``title`` names the rule in a word or two; ``word`` is the index's own word for it
+    (``changed-provenance``), where it has one.
     """
 
     rule: str
@@ -167,6 +168,7 @@ class Change:
     word: str = ""
     facts: Mapping[str, object] = field(default_factory=dict)
     file: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True)

@@ -82,11 +82,12 @@ def compare(memory: Memory, release: Release) -> tuple[Change, ...]:
     publishers = recall.publishers(release)
     known = publishers and all(recall.find(memory.identities, who) for who in publishers)
     before = tuple(sorted(memory.links))
-    if known and before and links and links != before and not set(links) <= set(before):
+    own = all(any(verified(link, who) for who in publishers) for link in set(links) - set(before))
+    if known and before and not own:
         happened = f"its links lead to {', '.join(links)}; they led to {', '.join(before)}"
         moved = change("U05", "warning", release, happened, before=list(before), now=list(links))
         found[moved.message] = moved
-    if not links:
+    if release.files and not links:
         silent = change("U04", "note", release, "none of its links is called source or homepage")
         found[silent.message] = silent
     return tuple(sorted(found.values(), key=lambda one: (-RANK[one.severity], one.rule)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from publisher.errors import InvalidValue
-from publisher.verify import recall, remember
+from publisher.verify import drift, recall, remember
 from publisher.verify.checking import Check
 from publisher.verify.model import Change, Memory, Release, Severity, Verdict
 from publisher.verify.pages import Page
@@ -82,14 +82,15 @@ class Pinning:
         if any(file.status in {"failed", "incomplete"} for file in found.files):
             return found
         if any(severe(change, self.threshold) for change in found.changes):
-            return replace(found, remark="not pinned")
+            return replace(found, remark="not learnt: somebody has to look at it first")
         memory = self.memories.get(target.project)
         if memory and any(_drifts(change) for change in found.changes):
-            return replace(found, remark="not learnt: a warning has to be accepted")
+            return replace(found, remark="not learnt: the warning has to be accepted first")
         releases = self._history(page, release) if memory is None else [release]
         told = "" if memory else remember.first_use(releases, self.now)
-        self.memories[target.project] = remember.remember(memory, releases, keep)
-        return replace(found, pinned=True, remark=told)
+        learnt = self.memories[target.project] = remember.remember(memory, releases, keep)
+        changes = found.changes if memory else _in_history(learnt, release, found.changes)
+        return replace(found, changes=changes, pinned=True, remark=told)
 
     def _first(self, page: Page, target: Target, release: Release) -> Memory:
         before = [one for one in self._history(page, release) if one.version != release.version]
@@ -106,6 +107,13 @@ class Pinning:
         alone = len(recall.publishers(release)) < 2
         samples = [self.check.evidence.release(page, one, sample=alone) for one in before]
         return [*samples, release]
+
+
+def _in_history(learnt: Memory, release: Release, alone: tuple[Change, ...]) -> tuple[Change, ...]:
+    """What is to be said on first use: of the release alone, and beside those before it."""
+    beside = tuple(filter(_drifts, drift.compare(learnt, release)))
+    new = tuple(one for one in beside if one.rule not in {known.rule for known in alone})
+    return (*new, *(one for one in alone if not (new and one.rule == "D00")))
 
 
 def _drifts(change: Change) -> bool:

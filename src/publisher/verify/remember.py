@@ -86,14 +86,19 @@ def first_use(releases: Sequence[Release], now: datetime) -> str:
     count = f"{len(ordered)} release{'s' * (len(ordered) > 1)}"
     if not who:
         some = sum(bool(recall.publishers(release)) for release in ordered)
-        return f"no attestations in its newest release, and in {some} of {count}"
+        more = f"in its newest release, but in {some} of {count}" if some else f"in {count}"
+        return f"no attestations {more}"
     same = [release for release in ordered if _published(release, who)]
     times = [release.uploaded for release in same if release.uploaded]
     names = ", ".join(changes.name(publisher) for publisher in who)
     if not times:
         return f"{names}: in {len(same)} of {count}"
-    age = f"{_span(now - times[0])} old"
-    return f"{names}: the same in {len(same)} of {count} over {_span(times[-1] - times[0])}, {age}"
+    age = f"{_span(now - times[0])} ago" if (now - times[0]).days > 0 else "today"
+    if len(same) == 1:
+        only = "its first release" if len(ordered) == 1 else f"only the newest of {count}"
+        return f"{names}: {only}, {age}"
+    time = _span(times[-1] - times[0])
+    return f"{names}: the same in {len(same)} of {count} over {time}, the first {age}"
 
 
 def _published(release: Release, who: list[Publisher]) -> bool:
@@ -116,7 +121,8 @@ def _drifts(memory: Memory, release: Release, threshold: Severity = "warning") -
 
 
 def _decided(release: Release) -> bool:
-    return not any(file.status in recall.UNDECIDED for file in release.files)
+    files = release.files
+    return bool(files) and not any(file.status in recall.UNDECIDED for file in files)
 
 
 def _learn(memory: Memory, release: Release, *, first: bool) -> Memory:

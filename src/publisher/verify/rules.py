@@ -17,12 +17,42 @@ WORDS = {
 }
 """The index's own word, where it has one; a release without any of these is full-provenance."""
 
+TITLES = {
+    **WORDS,
+    "D05": "repository made anew",
+    "D06": "account made anew",
+    "D07": "renamed",
+    "D08": "transferred",
+    "D11": "environment",
+    "D12": "branch or tag",
+    "D13": "trigger",
+    "D14": "runner",
+    "D15": "signing workflow",
+    "D16": "source is private",
+    "D18": "build provenance",
+    "D19": "pinned files changed",
+    "D20": "other bytes than locked",
+    "D21": "late file",
+    "D22": "time of signing",
+    "D24": "unknown kind of publisher",
+    "D25": "no answer",
+    "D26": "taken back",
+    "D27": "first attestation",
+    "U01": "link to somebody else's repository",
+    "U02": "link to another repository",
+    "U03": "link to another host",
+    "U04": "no link to the source",
+    "U05": "links moved",
+    "U06": "borrowed name",
+}
+"""Each rule in a word or two: the index's, where it has one."""
+
 ADVICE = {
     "D00": "That is no fault: attestations are offered, not demanded.",
     "D01": "A stolen or leftover token does this; so does a broken release job. Do not install it "
     "until the maintainers answer.",
     "D02": "A file that somebody added with a token looks like this; so does a release job that "
-    "attests some of its files only.",
+    "attests some of its files only. If you install such a file, ask first.",
     "D03": "Several workflows may build one release. If that is new here, ask why.",
     "D04": "Projects do move. So does a thief with an account of their own: look for an "
     "announcement.",
@@ -41,13 +71,16 @@ ADVICE = {
     "nobody may have looked.",
     "D12": "Whoever can push a branch can run what this release was made of. A pull request can be "
     "anybody's.",
-    "D13": "Some triggers run with rights on what strangers write.",
+    "D13": "What starts a release decides who can start one, and some triggers act on what "
+    "strangers write: look at the workflow.",
     "D14": "A machine of one's own keeps what earlier jobs left there; in a job that was run again "
     "with SSH, somebody could type.",
     "D15": "The steps that sign belong to another workflow now: look at whose it is.",
     "D16": "Nobody outside can see any more what was built.",
-    "D18": "The build is told of, but not the publishing, or no longer the build.",
-    "D19": "What was looked at when it was pinned is not what the index shows today.",
+    "D18": "How it was built (SLSA provenance) and who published it are two proofs, and one of "
+    "them is missing here.",
+    "D19": "What was looked at when it was pinned is not what the index shows today. Find out why "
+    "before you install it.",
     "D20": "The bytes are not those that were locked. An index never does this: do not install it, "
     "and find out what answers in its place.",
     "D21": "Files that come late are how a good release is poisoned; so are wheels for a new "
@@ -81,14 +114,20 @@ def change(
     file: str = "",
     **facts: object,
 ) -> Change:
-    """A finding: what happened, and what that may mean."""
+    """A finding: what happened, and what that may mean.
+
+    A sentence begins with a capital letter, but a name stays as it is.
+    """
+    if happened.partition(" ")[0].isalpha():
+        happened = f"{happened[0].upper()}{happened[1:]}"
     return Change(
         rule=rule,
         severity=severity,
         project=release.project,
         version=release.version,
-        message=f"{happened[0].upper()}{happened[1:]}. {ADVICE[rule]}",
+        message=f"{happened}. {ADVICE[rule]}",
         word=WORDS.get(rule, ""),
         facts=facts,
         file=file,
+        title=TITLES[rule],
     )
