@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from publisher.basics import AttestationMode as AttestationMode
 from publisher.basics import Secret as Secret
@@ -81,7 +81,7 @@ class Dist:
     """A distribution file, read once: ``size`` in bytes, ``sha256`` in lowercase hex.
 
     ``project`` is the PEP 503 normalized name, ``version`` the PEP 440 normalized version,
-    ``form`` the metadata fields of the upload form as ordered pairs (core metadata 1.0-2.5).
+    ``metadata`` the core metadata (1.0-2.5), as ``packaging`` reads it without judging.
     """
 
     path: Path
@@ -90,7 +90,7 @@ class Dist:
     kind: Literal["sdist", "wheel"]
     size: int
     sha256: str
-    form: tuple[tuple[str, str], ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def filename(self) -> str:

@@ -18,6 +18,7 @@ from publisher.http import Answer, Http
 from publisher.models import Account, Attested, Dist, Secret
 from publisher.publish.access import Password
 from publisher.publish.attest import Renewed, certify, sign, verify
+from publisher.publish.metadata import form
 from publisher.publish.upload import Upload, in_order, said
 from publisher.verify import core
 from publisher.verify.core import Verifier
@@ -129,7 +130,7 @@ def test_what_is_sent(web: Web, sending: Sending, tmp_path: Path) -> None:
     assert sent["content"] == wheel.path.read_bytes()
     assert sent["filename"] == wheel.filename
     assert "attestations" not in sent
-    for name, value in wheel.form:
+    for name, value in form(wheel):
         assert name in sent, value
 
 

@@ -11,8 +11,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from publisher.ahead import ahead
 from publisher.models import Dist, Identity
-from publisher.publish import arrival, continuity
+from publisher.publish import arrival, continuity, metadata
 from publisher.publish.access import Access, Password
 from publisher.publish.lease import upload_token
 from publisher.publish.preparation import Plans, Preparation
@@ -41,6 +42,7 @@ class Release(Preparation):
         self._look_back(plans)
         for index in self.world.indexes:
             self.compare_with_last(index, plans[index.name], who)
+        ahead(metadata.load)  # nothing before the upload needs it
         for index in self.world.indexes:
             if todo := plans[index.name].of("new"):
                 with self._access(index, who) as access:

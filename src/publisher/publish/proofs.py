@@ -40,18 +40,12 @@ class Proofs:
     _kept: tuple[Attested, ...] = ()
     _tried: bool = False
 
-    def begin(self, after: Future[None] | None = None) -> None:
-        """Have the trust root and Sigstore's clients ready when they are needed.
-
-        Args:
-            after: What is needed earlier, and so comes first.
-        """
+    def begin(self) -> None:
+        """Have the trust root and Sigstore's clients ready when they are needed."""
         if self.modes != {"off"}:
-            self._opening = ahead(partial(self._open, after))
+            self._opening = ahead(self._open)
 
-    def _open(self, after: Future[None] | None) -> core.Verifier:
-        if after:
-            after.exception()  # who needs it is told of it
+    def _open(self) -> core.Verifier:
         verifier = core.Verifier(core.trust(self.world.trust_config))
         attest.load()
         return verifier
@@ -60,7 +54,7 @@ class Proofs:
     def verifier(self) -> core.Verifier:
         """The strict verifier, under the one trust root of this run."""
         if self._opening is None:
-            self._opening = ahead(partial(self._open, None))
+            self._opening = ahead(self._open)
         return self._opening.result()
 
     def find(self, who: Identity, todo: Sequence[Dist]) -> None:

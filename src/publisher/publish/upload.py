@@ -24,7 +24,7 @@ from publisher.errors import (
 )
 from publisher.http import Answer, Http, NetworkError
 from publisher.models import Account, Attested, Dist, Mark
-from publisher.publish import rejections
+from publisher.publish import metadata, rejections
 from publisher.publish.access import Access
 from publisher.publish.crew import together
 from publisher.publish.form import FileChanged, FileForm
@@ -121,7 +121,7 @@ class Upload:
             self.http.notice(f"{dist.filename}: {self.index.name} {why}; sending it again")
 
     def _post(self, dist: Dist, account: Account) -> Answer:
-        fields = (*HEAD, *dist.form)
+        fields = (*HEAD, *metadata.form(dist))
         if dist.filename in self.attested:
             texts = ",".join(one.json for one in self.attested[dist.filename])
             fields = (*fields, ("attestations", f"[{texts}]"))
