@@ -17,7 +17,7 @@ from publisher.errors import UploadFailed, UploadRefused
 from publisher.http import Answer, Http
 from publisher.models import Account, Attested, Dist, Secret
 from publisher.publish.access import Password
-from publisher.publish.attest import Renewed, certify, sign, verify
+from publisher.publish.attest import Renewed, certify, sign
 from publisher.publish.metadata import form
 from publisher.publish.upload import Upload, in_order, said
 from publisher.verify import core
@@ -26,6 +26,7 @@ from publisher.world import Index, World
 from support.archives import make_sdist, make_wheel
 from support.play import Marks, asked, broken, dist, index_at
 from support.sandbox import GITHUB_PUBLISHER, Sandbox
+from support.signed import verify_all
 from support.web import RESET, Say, Seen, Web, say_html, say_json
 
 LEGACY = "/legacy/"
@@ -108,7 +109,7 @@ def test_a_release_with_attestations(
     signed = sign(
         Renewed(lambda: certify(http, trusted, world.tokens("sigstore"))), dists[:3], lambda _: None
     )
-    proven = verify(Verifier(trusted), signed, GITHUB_PUBLISHER)
+    proven = verify_all(Verifier(trusted), signed, GITHUB_PUBLISHER)
     sending(world.indexes[0], token, {one.dist.filename: (one,) for one in proven}).send_all(dists)
     assert {name for name, _ in marks.said} == {one.filename for one in dists}
     assert all(changes == {"status": "uploaded"} for _, changes in marks.said)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from publisher.ahead import ahead
+from publisher.ahead import ahead, waited
 from publisher.errors import AttestError
 from publisher.http import Http
 from publisher.models import Attested, Dist, Identity
@@ -111,9 +111,9 @@ class Proofs:
         self._tried = True
         made: tuple[Attested, ...] = ()
         try:
-            signed = self._sign(who, lacking)
+            checks = self._sign(who, lacking)
             with self.record.step("verify", "verifying each attestation as the index will"):
-                made = attest.verify(self.verifier, signed, who.publisher)
+                made = tuple(waited(checks[dist.filename]) for dist in lacking)
             self._give_receipts(made)
         except AttestError as error:
             if "required" in self.modes:
@@ -125,15 +125,22 @@ class Proofs:
         self.record.run.attested = existing.together(self._beside, made)
         return (*self._kept, *made)
 
-    def _sign(self, who: Identity, lacking: Sequence[Dist]) -> Sequence[tuple[Dist, str]]:
+    def _sign(self, who: Identity, lacking: Sequence[Dist]) -> Mapping[str, Future[Attested]]:
+        """Sign; each file's verification has begun, while others waited for the log."""
+        checks: dict[str, Future[Attested]] = {}
+
+        def keep(dist: Dist, text: str) -> None:
+            with self.record.keeping():
+                self.record.journal.keep(self.verifier.root, dist, text)
+            checks[dist.filename] = ahead(
+                partial(attest.verify, self.verifier, who.publisher, dist, text)
+            )
+
         with self.record.step("sign", "one certificate for this run, one log entry per file"):
             signer = attest.Renewed(partial(self._certify, who))
             with self.record.reporter.progress("signed", len(lacking)) as tick:
-                return attest.sign(signer, lacking, tick, self._keep)
-
-    def _keep(self, dist: Dist, text: str) -> None:
-        with self.record.keeping():
-            self.record.journal.keep(self.verifier.root, dist, text)
+                attest.sign(signer, lacking, tick, keep)
+        return checks
 
     def _certify(self, who: Identity) -> Signer:
         now, tokens = time.time(), self.world.tokens
