@@ -26,6 +26,7 @@ from publisher.publish.cleaning import (
     clean_environment,
     command_file_states,
     command_files,
+    own_places,
     without_user,
 )
 from publisher.publish.filename import refused_platform
@@ -47,7 +48,7 @@ def obstacle(env: Mapping[str, str]) -> str | None:
         return "only Linux has namespaces"
     try:
         done = subprocess.run(
-            _program("--try", *_hidden(env)),
+            _program("--try", *_protected(env)),
             env=clean_environment(env),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -99,7 +100,7 @@ def build(
     child = _environment(source, env)
     with tempfile.TemporaryDirectory(prefix="publisher-build-", ignore_cleanup_errors=True) as temp:
         folder = Path(temp, "dist")
-        walls = _walls(env, networked=networked) if isolated else []
+        walls = _walls(source, env, networked=networked) if isolated else []
         before = command_file_states(env)
         _run([*_command(source, folder), *walls], Path(temp), child, on_line)
         _check_untouched(before, command_file_states(env))
@@ -143,12 +144,13 @@ def _program(*arguments: str) -> list[str]:
     return [sys.executable, how, "-m", "publisher.publish.building", *arguments]
 
 
-def _walls(env: Mapping[str, str], *, networked: bool) -> list[str]:
-    return ["--isolated", *([] if networked else ["--offline"]), *_hidden(env)]
+def _walls(source: Path, env: Mapping[str, str], *, networked: bool) -> list[str]:
+    return ["--isolated", *([] if networked else ["--offline"]), *_protected(env, source)]
 
 
-def _hidden(env: Mapping[str, str]) -> list[str]:
-    return [f"--hide={path}" for path in command_files(env)]
+def _protected(env: Mapping[str, str], source: Path | None = None) -> list[str]:
+    hidden = [f"--hide={path}" for path in command_files(env)]
+    return [*hidden, *(f"--keep={path}" for path in own_places(source))]
 
 
 def _run(
