@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from email import policy
@@ -461,10 +460,11 @@ def test_a_storm_of_resets(web: Web, sending: Sending, marks: Marks, tmp_path: P
 
 
 def test_too_much_for_the_index(web: Web, sending: Sending, marks: Marks, tmp_path: Path) -> None:
-    """After a 429 the files go on by twos instead of fours."""
-    dists = release(tmp_path, "widget", count=9)
-    together, most, lock = 0, 0, threading.Lock()
+    """After a 429 the files go on by twos instead of fours, then by threes, and by fours again."""
+    dists = release(tmp_path, "widget", count=14)
+    taken, together, most, lock = 0, 0, [0, 0, 0, 0], threading.Lock()
     full = threading.Barrier(4)
+    groups = [threading.Barrier(2)] * 2 + [threading.Barrier(3)] * 3 + [full] * 4
     web.on(f"/simple/{dists[0].project}/", Say(404))
 
     def busy(_seen: Seen) -> Say:
@@ -472,19 +472,23 @@ def test_too_much_for_the_index(web: Web, sending: Sending, marks: Marks, tmp_pa
         return Say(429, headers={"Retry-After": "0"})
 
     def take(_seen: Seen) -> Say:
-        nonlocal together, most
+        nonlocal together, taken
         with lock:
+            group = groups[taken] if taken < len(groups) else None
+            taken += 1
             together += 1
-            most = max(most, together)
-        time.sleep(0.02)
+            if group:
+                most[group.parties - 1] = max(most[group.parties - 1], together)
+        if group:
+            group.wait(10)  # only all of them at once get past
         with lock:
             together -= 1
         return say_json({})
 
     web.on(LEGACY, say_json({}), *[busy] * 4, take)
     sending(index_at(web.url), jobs=4).send_all(dists)
-    assert [marks.of(one.filename) for one in dists] == [{"status": "uploaded"}] * 9
-    assert most == 2
+    assert [marks.of(one.filename) for one in dists] == [{"status": "uploaded"}] * 14
+    assert most == [0, 2, 3, 4]
 
 
 def test_nobody_rests_when_all_is_over(

@@ -3,7 +3,8 @@
 The first file creates the release; sent at once, two files race to create it and the real index
 answers some with 500. The sdist goes when all wheels are there, so that nobody builds from source
 what has a wheel on its way. A request that got no answer, a passing one, or a web page of somebody
-else's, is sent again after a look at the index; one that is too busy gets half as many at a time.
+else's, is sent again after a look at the index; one that is too busy gets half as many at a
+time, and slowly more again.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ class Upload:
         while True:
             asked = None
             try:
-                with pace.turn() as width:
+                with pace.turn() as setbacks:
                     account = self.access.account()
                     self.mark(dist, status="failed", error=ON_ITS_WAY)
                     answer = self._post(dist, account)
@@ -113,11 +114,12 @@ class Upload:
                     continue
                 if self._is_final(answer):
                     self._judge(dist, answer)
+                    pace.faster()
                     return
                 problem, why = self._problem(dist, answer)
                 asked = answer.headers.get("Retry-After")
                 if answer.status in BUSY:
-                    pace.slower(width)
+                    pace.slower(setbacks)
             tries += 1
             if tries > TRIES or not pace.rest(pause(tries, asked)):
                 raise problem
