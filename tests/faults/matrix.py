@@ -62,7 +62,7 @@ FAULTS: dict[str, dict[str, Any]] = {
 }
 BEFORE = {"refused", "tls"}  # nothing is carried out
 AFTER = {"type"}
-PASSING = {"timeout", "reset", "429", "500", "503"}
+PASSING = {"timeout", "reset", "cut", "429", "500", "503"}
 """What passes by itself: a run that meets it once goes on."""
 STEPS = ("identity", "dists", "plan", "mint", "sign", "verify", "upload", "burn", "arrival")
 SYNCS = 14  # how often a release of three files makes sure that something is on the disk
