@@ -65,7 +65,7 @@ AFTER = {"type"}
 PASSING = {"timeout", "reset", "cut", "429", "500", "503"}
 """What passes by itself: a run that meets it once goes on."""
 STEPS = ("identity", "dists", "plan", "mint", "sign", "verify", "upload", "burn", "arrival")
-SYNCS = 14  # how often a release of three files makes sure that something is on the disk
+SYNCS = 22  # how often a release of three files at least makes sure that something is on the disk
 
 
 @dataclass(frozen=True)
