@@ -162,15 +162,25 @@ def test_without_attestations(rehearse: Rehearsal, project_name: str, tmp_path: 
 
 @pytest.mark.usefixtures("impatient")
 def test_best_effort_goes_on_when_signing_fails(
-    rehearse: Rehearsal, project_name: str, tmp_path: Path, sandbox: Sandbox
-) -> None:
+    rehearse: Rehearsal, project_name: str, tmp_path: Path, sandbox: Sandbox,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """And says of which release that it can never be attested."""
     make_wheel(tmp_path, project_name)
     fault = {"service": "rekor", "method": "POST", "path": "/", "times": 9, "status": 400}
     sandbox.post("faults", [fault])
     report = rehearse(tmp_path, "--attestations", "best-effort")
     assert list(statuses(report).values()) == [("uploaded", "unattested")]
-    assert "attestation-failed" in codes(report)
+    (found,) = [one for one in report["findings"] if one["code"] == "attestation-failed"]
+    assert found["severity"] == "warning"
+    assert found["message"] == (
+        f"files of {project_name} 1.0 go out without attestations, and can never get any"
+    )
+    assert found["facts"]["files"] == list(statuses(report))
+    assert found["facts"]["reason"]["message"].startswith("the transparency log")
+    assert "--attestations required" in found["hint"]
     assert steps(report)["sign"] == "failed"
+    assert capsys.readouterr().out.rstrip().endswith("PUBLISHED. EVERY STEP PASSED BUT SIGN.")
 
 
 def test_no_waiting_for_arrival(rehearse: Rehearsal, project_name: str, tmp_path: Path) -> None:
