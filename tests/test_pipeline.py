@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,34 @@ def test_signed_once_for_two_indexes(
     assert list(statuses(report).values()) == [("uploaded", "verified")]
     assert sandbox.http.get(tree).json()["treeSize"] == before + 1
     assert [i["name"] for i in report["indexes"]] == ["testpypi", "pypi"]
+
+
+@pytest.mark.parametrize("job", [False, True])
+def test_what_was_guessed_is_not_to_be_registered(
+    rehearse: Rehearsal, project_name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    job: bool,
+) -> None:  # fmt: skip
+    """A checkout does not say which workflow publishes, nor a job's variables its environment."""
+    project = make_project(tmp_path / "source", project_name)
+    if job:
+        workflow = "octo-org/widget/.github/workflows/ship.yml@refs/heads/main"
+        rehearse.env |= {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "octo-org/widget"}
+        rehearse.env |= {"GITHUB_WORKFLOW_REF": workflow}
+    else:
+        for argv in (["init", "-q"], ["remote", "add", "up", "https://github.com/octo-org/widget"]):
+            subprocess.run(["git", *argv], cwd=project, check=True)
+    report = rehearse(project)
+    known = {"Owner": "octo-org", "Repository name": "widget"}
+    known |= {"Workflow name": "ship.yml"} if job else {}
+    assert report["provider"]["register"] == known
+    told = " ".join(capsys.readouterr().out.split())
+    fields = "; ".join(f"{label}: {value}" for label, value in known.items())
+    due = "" if job else "Workflow name (the file of your workflow, such as release.yml); "
+    due += "Environment name (the environment: of your job)"
+    assert (
+        f"register this trusted publisher on pypi: {fields}. "
+        f"What else is due there was guessed for this rehearsal: {due}. Then run"
+    ) in told
 
 
 def test_without_attestations(rehearse: Rehearsal, project_name: str, tmp_path: Path) -> None:

@@ -163,8 +163,12 @@ def next_steps(run: Run) -> Iterator[str]:
         if run.invented:
             yield f"`publisher doctor` in a checkout with a remote shows what {where} must know."
             return
-        fields = "; ".join(f"{k}: {flat(v or '(empty)')}" for k, v in run.identity.register.items())
+        known = {k: v for k, v in run.identity.register.items() if k not in run.guessed}
+        fields = "; ".join(f"{k}: {flat(v or '(leave empty)')}" for k, v in known.items())
         yield f"To publish for real, register this trusted publisher on {where}: {fields}."
+        if run.guessed:
+            due = (f"{k} ({v.removeprefix('unknown: ')})" for k, v in run.guessed.items())
+            yield f"What else is due there was guessed for this rehearsal: {'; '.join(due)}."
         yield "Then run the same without rehearsing, as a step of that CI job."
     if late and not run.exit_code:
         yield (
