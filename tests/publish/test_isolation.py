@@ -378,6 +378,7 @@ def test_a_backend_that_downloads_is_told_of_the_option(
             networked=networked,
         )
     assert ("--allow networked-build" in caught.value.hint) == (not networked)
+    assert "can't write into this program's Python" in caught.value.hint
     assert "can't download" in lines
     assert caught.value.facts["exit_code"] == 1
 

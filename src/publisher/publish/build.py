@@ -38,8 +38,12 @@ _GRACE = 5.0  # seconds between asking the build to end and ending it
 _TRIAL = 30.0  # seconds; a fraction of one is enough
 _SAME = "`python -m build` in the project's folder shows the same failure."
 _ALONE = """\
-If `python -m build` in the project's folder does not show it: here the backend runs without
-network, and sees no process but its own. If it must download something: --allow networked-build."""
+If `python -m build` in the project's folder does not show it: here the backend sees no process but
+its own, and can't write into this program's Python and environment."""
+_HINTS = {  # by what the build was started with; the first that fits
+    "--offline": f"{_ALONE} Nor has it network; if it must download: --allow networked-build.",
+    "--isolated": _ALONE,
+}
 
 
 def obstacle(env: Mapping[str, str]) -> str | None:
@@ -180,7 +184,7 @@ def _run(
         raise BuildFailed(
             "the project does not build",
             facts={"exit_code": code, "output": list(tail)},
-            hint=_ALONE if "--offline" in command else _SAME,
+            hint=next((hint for flag, hint in _HINTS.items() if flag in command), _SAME),
         )
 
 
