@@ -246,7 +246,8 @@ class Run:
 
     The one mutable value: the pipeline fills it, ``placed`` by index name, then by filename, and
     ``closing``, as ``Plan`` has it, by index name;
-    ``attested`` by filename, at most one attestation of each predicate type.
+    ``attested`` by filename, at most one attestation of each predicate type. Of a rehearsal,
+    ``guessed`` has what is not known of ``identity.register``, by label, and what is due there.
     """
 
     provider: str
@@ -255,6 +256,7 @@ class Run:
     command: str = "publish"
     public_log: bool = True
     invented: bool = False
+    guessed: Mapping[str, str] = field(default_factory=dict)
     finished: datetime | None = None
     exit_code: int = 0
     tag: str | None = None

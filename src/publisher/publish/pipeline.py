@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from publisher.ahead import ahead
-from publisher.models import Dist, Identity
+from publisher.models import Dist, Identity, Plan
 from publisher.publish import arrival, continuity, metadata
 from publisher.publish.access import Access, Password
 from publisher.publish.lease import upload_token
@@ -48,6 +48,7 @@ class Release(Preparation):
                 with self._access(index, who) as access:
                     if who:
                         self.proofs.make(who, new)
+                    self._tell_lost(index, plans[index.name])
                     self._upload(index, access, todo)
             else:
                 self.record.skip("mint", "sign", "verify", "upload", "burn")
@@ -64,6 +65,12 @@ class Release(Preparation):
                 self.record.note(remark("resumed", f"{what}; what {index.name} has counts"))
             files = {dist.filename: dist.sha256 for dist in dists}
             self.record.tell("planned", index=index.upload_url, files=files)
+
+    def _tell_lost(self, index: Index, plan: Plan) -> None:
+        """Say what signing that failed means for a project that was attested so far."""
+        if self.proofs.failed and self.target(index).attestations == "best-effort":
+            for finding in continuity.lost(index, plan):
+                self.record.note(finding)
 
     @contextmanager
     def _access(self, index: Index, who: Identity | None) -> Iterator[Access]:

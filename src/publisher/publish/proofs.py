@@ -24,6 +24,9 @@ from publisher.world import World
 if TYPE_CHECKING:
     from sigstore.sign import Signer
 
+FOR_EVER = """\
+An index takes an attestation only together with its file. To stop instead, so that the same command
+completes the release later: --attestations required."""
 Existing = Mapping[str, tuple[Attested, ...]]
 
 
@@ -39,6 +42,8 @@ class Proofs:
     _opening: Future[core.Verifier] | None = None
     _kept: tuple[Attested, ...] = ()
     _tried: bool = False
+    failed: bool = False
+    """Whether signing did not succeed, and the run goes on without."""
 
     def begin(self) -> None:
         """Have the trust root and Sigstore's clients ready when they are needed."""
@@ -118,9 +123,12 @@ class Proofs:
         except AttestError as error:
             if "required" in self.modes:
                 raise
-            what = f"going on without attestations: {error.message}"
-            self.record.note(remark("attestation-failed", what, reason=dict(error.facts)))
+            self.failed = True
             bare = {dist.filename for dist in lacking}  # an index wants no SLSA proof alone
+            names = ", ".join(dict.fromkeys(f"{dist.project} {dist.version}" for dist in lacking))
+            what = f"files of {names} go out without attestations, and can never get any"
+            facts = {"reason": {"message": error.message, **error.facts}, "files": sorted(bare)}
+            self.record.note(remark("attestation-failed", what, hint=FOR_EVER, **facts))
             self._beside = {name: them for name, them in self._beside.items() if name not in bare}
         self.record.run.attested = existing.together(self._beside, made)
         return (*self._kept, *made)
