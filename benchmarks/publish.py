@@ -18,7 +18,7 @@ beforehand what is there, and gives the token back. The incumbent's container, i
 printed, its debug log, a round trip to a timestamping service per file and the refresh of
 Sigstore's trust root are left out. Latency is per request, so further connections cost nothing but
 CPU. `bound` is what no client can be faster than (releases/cases.py). It does not count CPU, and
-at no latency the sandbox's own CPU is part of everybody's time.
+at no latency the sandbox's own CPU, which is shown, is part of everybody's time.
 
 It fails if anybody fails, if a file has not arrived with its provenance, or if the sandbox answered
 any request with an error. `uv` must be installed; `bootstrap` alone needs a registry. All of it

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,13 @@ import requests
 from publisher import transport
 from publisher.rehearsal.child import child
 from support.sandbox import Sandbox
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C, and let all children hear it, also in a shell's background job."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture

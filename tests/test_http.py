@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
@@ -300,16 +300,57 @@ def test_nobody_answers_the_connection() -> None:
     assert explain(requests.ConnectTimeout("x")) == "no answer in time"
 
 
+CUT = Say(200, b"half", kind="cut")
+
+
 def test_a_body_that_is_cut_off(web: Web, http: Http) -> None:
-    web.on("/", Say(200, b"half", kind="cut"))
-    with pytest.raises(NetworkError, match="the connection failed"):
+    web.on("/", CUT)
+    with pytest.raises(NetworkError, match="the connection failed") as caught:
         http.get(f"{web.url}/")
+    assert caught.value.passing
+    assert len(web.seen) == http.requests == 1 + transport.TRIES
+
+
+def test_a_body_that_is_whole_the_next_time(
+    web: Web, http: Http, said: list[str], tmp_path: Path
+) -> None:
+    """It is asked for as after a lost connection, by us, by libraries, and for a file."""
+    gets: list[Callable[[], bytes | None]] = [
+        lambda: http.get(f"{web.url}/").body,
+        lambda: http.post_json(f"{web.url}/", {"token": SECRET}, retry=True).body,
+        lambda: http.session(web.url).get(f"{web.url}/").content,
+        lambda: downloaded(http, web, tmp_path),
+    ]
+    for get in gets:
+        web.on("/", CUT, Say(200, b"all"))
+        assert get() == b"all"
+    assert len(web.seen) == http.requests == 8
+    methods = ("GET", "POST", "GET", "GET")
+    assert said == [f"{method} / lost the connection; trying again" for method in methods]
+
+
+def downloaded(http: Http, web: Web, folder: Path) -> bytes:
+    with (folder / "got").open("wb") as into:
+        http.download(f"{web.url}/", into, 10, listed_at=web.url)
+    return (folder / "got").read_bytes()
+
+
+def test_a_body_that_is_cut_off_from_what_is_sent_once(
+    web: Web, http: Http, file: FileForm
+) -> None:
+    web.on("/", CUT)
+    with pytest.raises(NetworkError, match="the connection failed"):
+        http.post_json(f"{web.url}/", {"token": SECRET})
+    with pytest.raises(NetworkError, match="the connection failed"):
+        http.post_stream(f"{web.url}/", file, LOGIN)
+    assert len(web.seen) == 2
 
 
 def test_a_body_that_is_not_what_its_encoding_says(web: Web, http: Http) -> None:
     web.on("/", Say(200, b"not gzip", {"Content-Encoding": "gzip"}))
     with pytest.raises(NetworkError, match="decompress"):
         http.get(f"{web.url}/")
+    assert len(web.seen) == 1
 
 
 def test_no_http_at_all(web: Web, http: Http) -> None:
@@ -327,7 +368,7 @@ def test_urls_that_lead_nowhere(http: Http, url: str) -> None:
 
 
 def test_answers_are_capped(web: Web, http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "ANSWER_CAP", 1000)
+    monkeypatch.setattr(transport, "ANSWER_CAP", 1000)
     web.on("/fits", Say(200, b"x" * 1000))
     web.on("/big", Say(200, b"x" * 1001))
     web.on("/bomb", Say(200, gzip.compress(b"x" * 1001), {"Content-Encoding": "gzip"}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,34 @@ def test_signed_once_for_two_indexes(
     assert [i["name"] for i in report["indexes"]] == ["testpypi", "pypi"]
 
 
+@pytest.mark.parametrize("job", [False, True])
+def test_what_was_guessed_is_not_to_be_registered(
+    rehearse: Rehearsal, project_name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    job: bool,
+) -> None:  # fmt: skip
+    """A checkout does not say which workflow publishes, nor a job's variables its environment."""
+    project = make_project(tmp_path / "source", project_name)
+    if job:
+        workflow = "octo-org/widget/.github/workflows/ship.yml@refs/heads/main"
+        rehearse.env |= {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "octo-org/widget"}
+        rehearse.env |= {"GITHUB_WORKFLOW_REF": workflow}
+    else:
+        for argv in (["init", "-q"], ["remote", "add", "up", "https://github.com/octo-org/widget"]):
+            subprocess.run(["git", *argv], cwd=project, check=True)
+    report = rehearse(project)
+    known = {"Owner": "octo-org", "Repository name": "widget"}
+    known |= {"Workflow name": "ship.yml"} if job else {}
+    assert report["provider"]["register"] == known
+    told = " ".join(capsys.readouterr().out.split())
+    fields = "; ".join(f"{label}: {value}" for label, value in known.items())
+    due = "" if job else "Workflow name (the file of your workflow, such as release.yml); "
+    due += "Environment name (the environment: of your job)"
+    assert (
+        f"register this trusted publisher on pypi: {fields}. "
+        f"What else is due there was guessed for this rehearsal: {due}. Then run"
+    ) in told
+
+
 def test_without_attestations(rehearse: Rehearsal, project_name: str, tmp_path: Path) -> None:
     make_wheel(tmp_path, project_name)
     report = rehearse(tmp_path, "--attestations", "off")
@@ -162,15 +191,25 @@ def test_without_attestations(rehearse: Rehearsal, project_name: str, tmp_path: 
 
 @pytest.mark.usefixtures("impatient")
 def test_best_effort_goes_on_when_signing_fails(
-    rehearse: Rehearsal, project_name: str, tmp_path: Path, sandbox: Sandbox
-) -> None:
+    rehearse: Rehearsal, project_name: str, tmp_path: Path, sandbox: Sandbox,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """And says of which release that it can never be attested."""
     make_wheel(tmp_path, project_name)
     fault = {"service": "rekor", "method": "POST", "path": "/", "times": 9, "status": 400}
     sandbox.post("faults", [fault])
     report = rehearse(tmp_path, "--attestations", "best-effort")
     assert list(statuses(report).values()) == [("uploaded", "unattested")]
-    assert "attestation-failed" in codes(report)
+    (found,) = [one for one in report["findings"] if one["code"] == "attestation-failed"]
+    assert found["severity"] == "warning"
+    assert found["message"] == (
+        f"files of {project_name} 1.0 go out without attestations, and can never get any"
+    )
+    assert found["facts"]["files"] == list(statuses(report))
+    assert found["facts"]["reason"]["message"].startswith("the transparency log")
+    assert "--attestations required" in found["hint"]
     assert steps(report)["sign"] == "failed"
+    assert capsys.readouterr().out.rstrip().endswith("PUBLISHED. EVERY STEP PASSED BUT SIGN.")
 
 
 def test_no_waiting_for_arrival(rehearse: Rehearsal, project_name: str, tmp_path: Path) -> None:

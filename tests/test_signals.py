@@ -60,6 +60,26 @@ def test_stopped_while_uploading(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX")
+def test_a_signal_that_is_ignored_from_the_beginning(tmp_path: Path) -> None:
+    """By nohup, or in a shell's background job: the run goes on when the terminal is closed."""
+    make_wheel(tmp_path)
+    report = tmp_path / "report.json"
+    run = subprocess.Popen(
+        ["nohup", sys.executable, "-m", "publisher", "--dry-run", "--report", report, tmp_path],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={k: v for k, v in os.environ.items() if not k.startswith("GITHUB_")},
+    )
+    assert run.stdout is not None
+    first = run.stdout.readline()
+    run.send_signal(signal.SIGHUP)
+    out, _ = run.communicate(timeout=60)
+    assert "REHEARSAL" in first
+    assert run.returncode == 0, out
+    assert json.loads(report.read_text("utf-8"))["exit_code"] == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX")
 def test_stopped_while_the_report_is_written(clean_env: dict[str, str], tmp_path: Path) -> None:
     """It is on its way into a full pipe; what was decided before is what the run ends with."""
     report = tmp_path / "report.json"

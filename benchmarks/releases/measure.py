@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,9 @@ def _publish(sandbox: Sandbox, case: Case, dists: Path, *, others: bool = True) 
     """Publish a new project once in every way, and look whether all of it is there."""
     files.make(dists, dists.name, case.files, case.size, sdist=case.sdist)
     sandbox.slow(case.latency, case.pipe)
-    ran = {"ours": ways.ours(sandbox, dists, jobs=case.jobs, wait=case.wait)}
+    before = sandbox.cpu()
+    ours = ways.ours(sandbox, dists, jobs=case.jobs, wait=case.wait)
+    ran = {"ours": replace(ours, sandbox=sandbox.cpu() - before)}
     if case.peers and others:
         ran |= ways.peers(sandbox, dists)
     sandbox.slow({})
@@ -65,6 +68,7 @@ def _result(case: Case, done: Mapping[str, Sequence[Ran]]) -> Result:
         "bound_s": round(case.bound, 3),
         "peak_mb": peaks.pop("ours"),
         "peers_peak_mb": peaks,
+        "sandbox_cpu_s": round(statistics.median(one.sandbox for one in done["ours"]), 2),
         "rounds_s": seconds,
     }
 

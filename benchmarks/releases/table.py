@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-HEADS = ("case", "ours", "bound", "incumbent", "ratio", "uv + signing", "ratio", "peak MB")
+PEERS = ("incumbent", "ratio", "uv + signing", "ratio")
+HEADS = ("case", "ours", "bound", *PEERS, "peak MB", "sandbox CPU")
 
 
 def table(results: Sequence[dict[str, Any]]) -> str:
-    """Seconds, and how many times as long the others take."""
+    """Seconds, and how many times as long the others take; the sandbox's CPU is for ours."""
     rows = [HEADS, *map(_row, results)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADS))]
     lines = [_line(row, widths) for row in rows]
@@ -23,7 +24,8 @@ def _row(result: dict[str, Any]) -> tuple[str, ...]:
     for way in ("incumbent", "uv"):
         cells += [_seconds(peers.get(way)), f"{peers[way] / ours:.1f}" if way in peers else ""]
     peak = result["peak_mb"]
-    return (*cells, "" if peak is None else f"{peak:.0f}")
+    cells.append("" if peak is None else f"{peak:.0f}")
+    return (*cells, _seconds(result.get("sandbox_cpu_s")))
 
 
 def _seconds(value: float | None) -> str:

@@ -20,11 +20,15 @@ MIB = 1024  # ru_maxrss is in KiB on Linux
 
 @dataclass(frozen=True)
 class Ran:
-    """A child that is done: how long it took, its peak memory, what it printed."""
+    """A child that is done: how long it took, its peak memory, what it printed.
+
+    ``sandbox`` is how many CPU seconds the sandbox took meanwhile.
+    """
 
     seconds: float
     peak_mb: float
     out: str
+    sandbox: float = 0
 
 
 def run(command: Sequence[str], env: Mapping[str, str], *, code: int = 0) -> Ran:

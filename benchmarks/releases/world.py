@@ -76,6 +76,11 @@ class Sandbox:
         by_service |= dict.fromkeys(INDEXES.values(), latency.get("index", 0))
         self.ask("settings", {"latency_ms": by_service, "bytes_per_second": bytes_per_second})
 
+    def cpu(self) -> float:
+        """CPU seconds that it has taken until now."""
+        taken: float = self.ask("stats")["cpu_seconds"]
+        return taken
+
     def job(self) -> dict[str, str]:
         """The environment of a job at GitHub, with no more of ours than PATH."""
         player = self.ask("persona", {"claims": CLAIMS, "publisher": PUBLISHER, "projects": None})

@@ -6,6 +6,7 @@ The host is the one that urllib3 will dial: ``urlsplit`` finds another one in
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 
@@ -35,6 +36,7 @@ def is_public(url: str) -> bool:
     return scheme == "https" and _last_label(host) != "localhost"
 
 
+@functools.lru_cache(maxsize=256)
 def _place(url: str) -> tuple[str, str]:
     """Scheme and host; both empty if it is not http, or if two readers could differ about it."""
     from urllib3.util import parse_url  # the command line is answered without it

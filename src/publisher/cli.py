@@ -223,7 +223,7 @@ def _cast(provider: Provider, console: Console, record: Run) -> Provider:
     """Say that this is a rehearsal, who plays whom, and what the real run would stumble over."""
     console.say("REHEARSAL: every service below runs on this machine; nothing will be published")
     actor = provider.understudy()
-    record.invented = not actor.knows_itself()
+    record.invented, record.guessed = not actor.knows_itself(), actor.guessed()
     if actor is not provider:
         console.say(f"no CI is around us, so we play a job of {actor.name}, with invented numbers")
         return actor

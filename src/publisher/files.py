@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from publisher.errors import CannotWrite
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes, *, lasting: bool = False) -> None:
     """Write a file at once; its folder is made if need be. A link is replaced, not followed.
+
+    ``lasting``: on disk, with its name, when this returns.
 
     Raises:
         OSError: It can't be written.
     """
+    fresh = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and not path.is_file():
         path.write_bytes(data)  # renaming would replace /dev/stdout or a named pipe
@@ -25,9 +29,25 @@ def write_whole(path: Path, data: bytes) -> None:
     try:
         with draft.open("xb") as file:
             file.write(data)
+            if lasting:
+                file.flush()
+                os.fsync(file.fileno())
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+    if lasting:
+        for folder in (path.parent, *(new.parent for new in fresh)):
+            sync(folder)
+
+
+def sync(folder: Path) -> None:
+    """Have the names in a folder on disk, where the system can do that."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def try_folder(folder: Path) -> None:

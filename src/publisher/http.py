@@ -24,19 +24,18 @@ from publisher.addresses import carries_secrets, is_loopback, is_public
 from publisher.ahead import ahead
 from publisher.models import Account, Secret
 from publisher.transport import (
-    ANSWER_CAP,
     LOST,
     TRIES,
     Adapter,
     Login,
     Patience,
     Session,
-    Unbearable,
     blocks,
     explain,
-    is_distrust,
     login_of,
+    may_pass,
     no_login,
+    pause,
 )
 
 FRESH = 10.0  # seconds that an answer may wait for who wants it
@@ -246,18 +245,30 @@ class Http:
             account = None
             if not is_public(url) or not is_public(listed_at):
                 raise NetworkError(url, f"a link of {listed_at} leads there")
-        with self._open("GET", url, account, headers={"Accept": "*/*"}) as response:
-            if response.status_code != 200:
-                raise NetworkError(url, f"answered {response.status_code}")
-            into.writelines(_blocks(response, url, cap))
+        for tries in range(1, TRIES + 2):
+            with self._send(
+                "GET", url, account, headers={"Accept": "*/*"}, stream=True
+            ) as response:
+                if response.status_code != 200:
+                    raise NetworkError(url, f"answered {response.status_code}")
+                try:
+                    into.writelines(_blocks(response, url, cap))
+                except NetworkError as error:
+                    if tries > TRIES or not error.passing:
+                        raise
+                else:
+                    return
+            self.notice(f"GET {urlsplit(url).path} lost the connection; trying again")
+            time.sleep(pause(tries))
+            into.seek(0)
+            into.truncate()
 
     def _ask(self, method: str, url: str, account: Account | None = None, **options: Any) -> Answer:
-        with self._open(method, url, account, **options) as response:
-            body = b"".join(_blocks(response, url, ANSWER_CAP))
-            answer = Answer(url, response.status_code, response.reason, response.headers, body)
+        got = self._send(method, url, account, **options)
+        answer = Answer(url, got.status_code, got.reason, got.headers, got.content)
         return answer.without(account.password, user=account.user) if account else answer
 
-    def _open(
+    def _send(
         self,
         method: str,
         url: str,
@@ -275,18 +286,14 @@ class Http:
             options["verify"] = str(self._ca)
         session = self.session(url, retry=retry)
         try:
-            if method == "GET" and not account:
-                return session.plain(url, **options)
-            return session.request(method, url, allow_redirects=False, stream=True, **options)
+            return session.request(method, url, allow_redirects=False, **options)
         except LOST as error:
-            raise NetworkError(url, explain(error), passing=not is_distrust(error)) from error
+            raise NetworkError(url, explain(error), passing=may_pass(error)) from error
 
 
 def _blocks(response: requests.Response, url: str, cap: int) -> Iterator[bytes]:
     """The body in blocks; more than ``cap`` bytes, too slow or broken off is an error."""
     try:
         yield from blocks(response, cap)
-    except Unbearable as error:
-        raise NetworkError(url, str(error)) from error
     except LOST as error:
-        raise NetworkError(url, explain(error), passing=True) from error
+        raise NetworkError(url, explain(error), passing=may_pass(error)) from error

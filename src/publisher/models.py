@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from publisher.basics import AttestationMode as AttestationMode
 from publisher.basics import Secret as Secret
@@ -81,7 +81,7 @@ class Dist:
     """A distribution file, read once: ``size`` in bytes, ``sha256`` in lowercase hex.
 
     ``project`` is the PEP 503 normalized name, ``version`` the PEP 440 normalized version,
-    ``form`` the metadata fields of the upload form as ordered pairs (core metadata 1.0-2.5).
+    ``metadata`` the core metadata (1.0-2.5), as ``packaging`` reads it without judging.
     """
 
     path: Path
@@ -90,7 +90,7 @@ class Dist:
     kind: Literal["sdist", "wheel"]
     size: int
     sha256: str
-    form: tuple[tuple[str, str], ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def filename(self) -> str:
@@ -246,7 +246,8 @@ class Run:
 
     The one mutable value: the pipeline fills it, ``placed`` by index name, then by filename, and
     ``closing``, as ``Plan`` has it, by index name;
-    ``attested`` by filename, at most one attestation of each predicate type.
+    ``attested`` by filename, at most one attestation of each predicate type. Of a rehearsal,
+    ``guessed`` has what is not known of ``identity.register``, by label, and what is due there.
     """
 
     provider: str
@@ -255,6 +256,7 @@ class Run:
     command: str = "publish"
     public_log: bool = True
     invented: bool = False
+    guessed: Mapping[str, str] = field(default_factory=dict)
     finished: datetime | None = None
     exit_code: int = 0
     tag: str | None = None

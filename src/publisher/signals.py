@@ -84,11 +84,15 @@ def noted() -> Iterator[None]:
 
 
 def _handle(handler: Callable[[int, FrameType | None], None], *more: int) -> dict[int, Any]:
-    """Handle SIGINT, SIGTERM, SIGHUP and ``more``; return the handlers that were there before."""
+    """Handle SIGINT, SIGTERM, SIGHUP and ``more``; return the handlers that were there before.
+
+    What is ignored stays so: who starts us with nohup, or in the background, wants that.
+    """
     import signal
 
     usual = {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}
-    return {number: signal.signal(number, handler) for number in (*usual, *more)}
+    heard = [n for n in (*usual, *more) if signal.getsignal(n) is not signal.SIG_IGN]
+    return {number: signal.signal(number, handler) for number in heard}
 
 
 def _put_back(before: dict[int, Any]) -> None:

@@ -6,7 +6,7 @@ import random
 import ssl
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -81,34 +81,10 @@ def blocks(response: requests.Response, cap: int) -> Iterator[bytes]:
 
 
 class Session(requests.Session):
-    """Safe to hand to a library: it follows no redirect, limits answers, and can't be closed.
+    """Safe to hand to a library: it follows no redirect, and can't be closed.
 
     The connections are not its own; ``Http`` closes them.
     """
-
-    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-        """Read an answer that is not to be streamed as ``blocks`` does."""
-        streamed = options.pop("stream", False)
-        response = super().send(request, stream=True, **options)
-        if not streamed:
-            with response:
-                response._content = b"".join(blocks(response, ANSWER_CAP))  # noqa: SLF001 - as its own
-        return response
-
-    def plain(
-        self, url: str, headers: Mapping[str, str], verify: str | bool = True
-    ) -> requests.Response:
-        """GET, to be read as ``blocks`` does.
-
-        ``get`` takes longer to merge parameters, cookies and hooks that there are not than all the
-        rest of a request takes.
-        """
-        request = requests.PreparedRequest()
-        request.prepare_method("GET")
-        request.prepare_url(url, "")
-        request.prepare_headers({**self.headers, **headers})
-        settings: Mapping[str, Any] = self.merge_environment_settings(url, {}, True, verify, None)
-        return self.get_adapter(url).send(request, **settings)
 
     def close(self) -> None:
         """Nothing."""
@@ -165,6 +141,17 @@ class Patience(Retry):
         self.notice(f"{method} {path} {why}; trying again")
         return after
 
+    def after(self, lost: Exception, request: requests.PreparedRequest) -> Self:
+        """What is left when a body broke off; waits. Raises ``lost`` if nothing can help."""
+        if not may_pass(lost):
+            raise lost
+        try:
+            left = self.increment(request.method, request.path_url, error=lost)
+        except urllib3.exceptions.MaxRetryError:
+            raise lost from None
+        left.sleep()
+        return left
+
     def get_retry_after(self, response: urllib3.BaseHTTPResponse) -> float | None:
         """The pause that the server asks for; one that makes no sense is none."""
         return self.asked(response.headers.get("Retry-After"))
@@ -206,11 +193,17 @@ def is_distrust(error: BaseException) -> bool:
     return any(isinstance(reason, ssl.SSLCertVerificationError) for reason in _chain(error))
 
 
-class Adapter(HTTPAdapter):
-    """Timeouts by default, large blocks, and a count of what was sent."""
+def may_pass(error: BaseException) -> bool:
+    """Whether the same request may end better another time."""
+    lasting = isinstance(error, Unbearable | urllib3.exceptions.DecodeError)
+    return not lasting and not is_distrust(error)
 
-    def __init__(self, retries: Retry, count: Callable[[], None]) -> None:
-        self._count = count
+
+class Adapter(HTTPAdapter):
+    """Timeouts by default, large blocks, limits and further tries for answers, and a count."""
+
+    def __init__(self, retries: Patience, count: Callable[[], None]) -> None:
+        self._count, self._patience = count, retries
         super().__init__(max_retries=retries, pool_connections=8, pool_maxsize=CONNECTIONS)
 
     def share(self, other: Adapter) -> None:
@@ -226,11 +219,25 @@ class Adapter(HTTPAdapter):
     def send(  # type: ignore[override]  # the base spells its many arguments out
         self, request: requests.PreparedRequest, **options: Any
     ) -> requests.Response:
-        """Send, and count it; further tries are counted by ``Patience``."""
+        """Send, and count it; further tries are counted by ``Patience``.
+
+        An answer that is not to be streamed is read as ``blocks`` does. urllib3 asks again only
+        until the headers have come; here it is done as well if the body breaks off.
+        """
         if options.get("timeout") is None:
             options["timeout"] = (CONNECT_TIMEOUT, READ_TIMEOUT)
         self._count()
-        return super().send(request, **options)
+        patience = self._patience
+        while True:
+            response = super().send(request, **options)
+            if options.get("stream"):
+                return response
+            try:
+                with response:
+                    response._content = b"".join(blocks(response, ANSWER_CAP))  # noqa: SLF001 - as its own
+                return response
+            except LOST as error:
+                patience = patience.after(error, request)
 
 
 def explain(error: BaseException) -> str:

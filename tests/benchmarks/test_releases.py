@@ -25,6 +25,7 @@ def test_a_small_release_in_every_way(tmp_path: Path) -> None:
         assert set(case["peers_s"]) == {"incumbent", "uv"}
         assert min(case["ours_s"], *case["peers_s"].values()) > 0
     assert smoke["peak_mb"] > 0
+    assert smoke["sandbox_cpu_s"] > 0
     rows = [line.split("|")[1].strip() for line in done.stdout.splitlines()]
     assert rows[0] == "case"
     assert rows[2:] == ["startup", "smoke"]

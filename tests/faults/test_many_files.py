@@ -11,7 +11,7 @@ from support.archives import make_wheel
 
 FILES = 200
 TOKEN_SECONDS = 20  # a token is renewed when a third of that is left
-LATENCY = 0.1  # seconds for each request: one after the other, the uploads outlive a token
+LATENCY = 0.2  # seconds for each request: with a few at a time, the uploads outlive a token
 
 
 def test_two_hundred_files(running_forker: Forker, tmp_path: Path) -> None:

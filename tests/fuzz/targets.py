@@ -17,7 +17,7 @@ from typing import Any
 
 from publisher.errors import PublisherError
 from publisher.http import Answer, Http
-from publisher.models import Identity, Secret
+from publisher.models import Dist, Identity, Secret
 from publisher.providers import from_claims, read_claims
 from publisher.publish import (
     archive,
@@ -154,7 +154,7 @@ def core(data: bytes) -> None:
     named = filename.parse(SDIST)
     found = archive.Contents(data.partition(b"\n\n")[0], "widget-1.0", {"widget-1.0/LICENSE"})
     raw = metadata.judge(found, named, lambda _: None)
-    metadata.form(raw, named, "ab" * 32)
+    metadata.form(Dist(Path(SDIST), named.project, "1.0", "sdist", 1, "ab" * 32, raw))
 
 
 Target = Callable[[bytes], None]

@@ -17,7 +17,7 @@ from publisher.http import Http
 from publisher.models import Account, Attested, Dist, Finding, Listed, Secret
 from publisher.publish.access import Password
 from publisher.publish.arrival import Inspection, wait_for
-from publisher.publish.attest import Renewed, certify, sign, verify
+from publisher.publish.attest import Renewed, certify, sign
 from publisher.publish.simple import INTEGRITY_JSON
 from publisher.publish.upload import Upload
 from publisher.verify import core
@@ -26,6 +26,7 @@ from publisher.world import Index, World
 from support.archives import make_sdist, make_wheel
 from support.play import Marks, broken, dist, index_at
 from support.sandbox import GITHUB_PUBLISHER, Sandbox
+from support.signed import verify_all
 from support.web import RESET, Say, Web, say_html, say_json
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def publish(
         if attest:
             signer = Renewed(lambda: certify(http, trusted, world.tokens("sigstore")))
             signed = sign(signer, dists, lambda _: None)
-            proven = verify(Verifier(trusted), signed, GITHUB_PUBLISHER)
+            proven = verify_all(Verifier(trusted), signed, GITHUB_PUBLISHER)
         attested = {one.dist.filename: (one,) for one in proven}
         Upload(
             http, world.indexes[0], Password(token), attested, 4, Marks(), lambda _: None

@@ -20,7 +20,7 @@ from publisher import transport
 from publisher.errors import AttestationInvalid, AttestError, CertificateRefused, LogFailed
 from publisher.http import Http
 from publisher.models import Dist, Secret
-from publisher.publish.attest import AUDIENCE, MARGIN, Renewed, certify, sign, verify
+from publisher.publish.attest import AUDIENCE, MARGIN, Renewed, certify, sign
 from publisher.transport import PASSING
 from publisher.verify import core
 from publisher.verify.core import Verifier
@@ -28,6 +28,7 @@ from publisher.world import World
 from support.archives import make_sdist, make_wheel
 from support.play import asked, broken, dist, running, world_of
 from support.sandbox import GITHUB, GITHUB_PUBLISHER, Sandbox
+from support.signed import verify_all
 from support.web import Say, Seen, serving
 
 CERT, ENTRIES = "/api/v2/signingCert", "/api/v1/log/entries"
@@ -75,7 +76,7 @@ def test_from_token_to_proof(
     )
     assert [one for one, _ in signed] == dists
     assert ticks == [1, 1]
-    proven = verify(Verifier(trusted), signed, GITHUB_PUBLISHER)
+    proven = verify_all(Verifier(trusted), signed, GITHUB_PUBLISHER)
     assert [(one.dist, one.json) for one in proven] == list(signed)
     assert proven[0].log_index != proven[1].log_index
     assert {one.certificate.issuer for one in proven} == {GITHUB["iss"]}
@@ -110,7 +111,7 @@ def test_one_certificate_for_all_in_parallel(
     assert len(asked(sandbox, "fulcio")) == certified + 1
     assert [one for one, _ in signed] == dists
     assert len({certificate(text).serial_number for _, text in signed}) == 1
-    assert len(verify(Verifier(trusted), signed, GITHUB_PUBLISHER)) == 12
+    assert len(verify_all(Verifier(trusted), signed, GITHUB_PUBLISHER)) == 12
 
 
 def test_more_dists_than_fit_in_flight(
@@ -124,7 +125,7 @@ def test_more_dists_than_fit_in_flight(
 
 def test_nothing_to_sign(signer: Renewed, trusted: ClientTrustConfig) -> None:
     assert sign(signer, [], nothing) == ()
-    assert verify(Verifier(trusted), [], GITHUB_PUBLISHER) == ()
+    assert verify_all(Verifier(trusted), [], GITHUB_PUBLISHER) == ()
 
 
 # Fulcio
@@ -276,7 +277,7 @@ def test_fulcio_comes_back(
     broken(sandbox, "fulcio", path=CERT, kind="reset", after=True)
     signer = Renewed(lambda: certify(http, trusted, world.tokens(AUDIENCE)))
     signed = sign(signer, [wheel], nothing)
-    assert verify(Verifier(trusted), signed, GITHUB_PUBLISHER)[0].dist == wheel
+    assert verify_all(Verifier(trusted), signed, GITHUB_PUBLISHER)[0].dist == wheel
     assert notices == [
         f"POST {CERT} answered 503; trying again",
         f"POST {CERT} lost the connection; trying again",
@@ -332,7 +333,7 @@ def test_rekor_comes_back(
     broken(sandbox, "rekor", path=ENTRIES, times=2, status=503)
     before = tree_size(sandbox)
     signed = sign(signer, [wheel], nothing)
-    assert verify(Verifier(trusted), signed, GITHUB_PUBLISHER)[0].log_index == before
+    assert verify_all(Verifier(trusted), signed, GITHUB_PUBLISHER)[0].log_index == before
     assert tree_size(sandbox) == before + 1
     assert notices == [f"POST {ENTRIES} answered 503; trying again"] * 2
 
@@ -354,7 +355,7 @@ def test_rekors_answer_is_lost(
     broken(sandbox, "rekor", path=ENTRIES, after=True, **fault)
     before, log = tree_size(sandbox), len(sandbox.log())
     ((_, text),) = sign(signer, [wheel], nothing)
-    (proof,) = verify(Verifier(trusted), [(wheel, text)], GITHUB_PUBLISHER)
+    (proof,) = verify_all(Verifier(trusted), [(wheel, text)], GITHUB_PUBLISHER)
     assert tree_size(sandbox) == before + 1
     assert proof.log_index == before
     lines = [f"{line['method']} {line['status']}" for line in sandbox.log()[log:]
@@ -370,7 +371,7 @@ def test_rekors_answer_is_lost_for_some_of_many(
     broken(sandbox, "rekor", path=ENTRIES, times=4, kind="reset", after=True)
     before = tree_size(sandbox)
     signed = sign(signer, dists, nothing)
-    proofs = verify(Verifier(trusted), signed, GITHUB_PUBLISHER)
+    proofs = verify_all(Verifier(trusted), signed, GITHUB_PUBLISHER)
     assert tree_size(sandbox) == before + 8
     assert sorted(proof.log_index for proof in proofs) == list(range(before, before + 8))
 
@@ -447,7 +448,7 @@ def test_rekor_answers_with_another_entry(
     )
     broken(sandbox, "rekor", path=ENTRIES, status=201, body=other.text)
     with pytest.raises(AttestError):
-        verify(Verifier(trusted), sign(signer, [wheel], nothing), GITHUB_PUBLISHER)
+        verify_all(Verifier(trusted), sign(signer, [wheel], nothing), GITHUB_PUBLISHER)
 
 
 def test_one_failure_among_many(sandbox: Sandbox, signer: Renewed, wheel: Dist) -> None:
@@ -488,7 +489,7 @@ def test_a_certificate_that_is_about_to_end(
     signed = sign(ending, dists, nothing)
     assert len(asked(sandbox, "fulcio")) == before + 1
     assert len({certificate(text).serial_number for _, text in signed}) == 1
-    assert len(verify(Verifier(trusted), signed, GITHUB_PUBLISHER)) == 6
+    assert len(verify_all(Verifier(trusted), signed, GITHUB_PUBLISHER)) == 6
 
 
 def test_certificates_too_short_to_renew(
@@ -501,7 +502,7 @@ def test_certificates_too_short_to_renew(
     before = len(asked(sandbox, "fulcio"))
     signed = sign(signer, dists, nothing)
     assert len(asked(sandbox, "fulcio")) == before + 1
-    assert len(verify(Verifier(trusted), signed, GITHUB_PUBLISHER)) == 6
+    assert len(verify_all(Verifier(trusted), signed, GITHUB_PUBLISHER)) == 6
 
 
 def test_a_certificate_that_has_expired(
@@ -522,7 +523,7 @@ def test_an_attestation_that_the_index_would_refuse(
     signed = sign(signer, [wheel], nothing)
     other = {**GITHUB_PUBLISHER, "workflow": "other.yml"}
     with pytest.raises(AttestationInvalid, match="would be refused by the index") as caught:
-        verify(Verifier(trusted), signed, other)
+        verify_all(Verifier(trusted), signed, other)
     assert caught.value.facts["file"] == wheel.filename
     assert caught.value.facts["publisher"] == other
     assert "Build Config URI" in str(caught.value.facts["reason"])
@@ -538,4 +539,4 @@ def test_over_tls(tmp_path: Path, wheel: Dist, monkeypatch: pytest.MonkeyPatch) 
             Renewed(lambda: certify(http, trusted, world.tokens(AUDIENCE))), [wheel], nothing
         )
         http.close()
-    assert verify(Verifier(trusted), signed, GITHUB_PUBLISHER)[0].dist == wheel
+    assert verify_all(Verifier(trusted), signed, GITHUB_PUBLISHER)[0].dist == wheel

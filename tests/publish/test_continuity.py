@@ -130,6 +130,19 @@ def test_a_release_that_would_lose_its_provenance(publish: Project) -> None:
     publish("1.3", "--attestations", "off", "--allow", "changed-provenance=1.3")
 
 
+@pytest.mark.usefixtures("impatient")
+def test_lost_since_signing_failed(publish: Project) -> None:
+    """With the best effort it is published all the same, and said which release loses what."""
+    publish("1.0")
+    broken(publish.sandbox, "rekor", path="/", times=1, status=400)
+    report = publish("1.1", "--attestations", "best-effort")
+    found = [one for one in report["findings"] if one["code"] == "attestation-failed"]
+    assert [one["severity"] for one in found] == ["warning", "warning"]
+    assert found[1]["message"].startswith(
+        f"{publish.name} 1.1 would have no attestations, and 1.0 has: pypi calls that lost-prov"
+    )
+
+
 def test_the_rest_of_a_release_is_not_lost(publish: Project) -> None:
     publish("1.0")
     publish("1.1")

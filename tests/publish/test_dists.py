@@ -15,6 +15,7 @@ from publisher.models import Dist, Finding
 from publisher.publish import dists
 from publisher.publish.dists import check, collect, read, read_all
 from publisher.publish.measure import sha256
+from publisher.publish.metadata import form
 from support.archives import make_sdist, make_wheel
 
 WHEEL, SDIST = "widget-1.0-py3-none-any.whl", "widget-1.0.tar.gz"
@@ -200,7 +201,7 @@ def test_read(folder: Path, notes: list[Finding]) -> None:
     assert (wheel.project, wheel.version, wheel.kind) == ("widget", "1.0", "wheel")
     assert (sdist.project, sdist.version, sdist.kind) == ("widget", "1.0", "sdist")
     assert (wheel.size, wheel.sha256) == sha256(folder / WHEEL)
-    assert dict(wheel.form)["sha256_digest"] == wheel.sha256
+    assert dict(form(wheel))["sha256_digest"] == wheel.sha256
     assert wheel == read(folder / WHEEL, notes.append)
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from publisher.errors import ExistingAttestationRefused
 from publisher.models import Attested, Dist, Identity
+from publisher.publish import metadata
 from publisher.publish.existing import beside, load, missing, together
 from publisher.verify.core import Verifier
 from support.archives import make_sdist, make_wheel
@@ -141,7 +142,7 @@ def test_with_our_own_to_the_index(sandbox: Sandbox, verifier: Verifier, wheel: 
     both = together(found, [ours])
     assert both == {wheel.filename: (ours, *found[wheel.filename])}
     texts = f"[{','.join(one.json for one in both[wheel.filename])}]"
-    fields = form(wheel.path, **{**dict(wheel.form), "attestations": texts})
+    fields = form(wheel.path, **{**dict(metadata.form(wheel)), "attestations": texts})
     answer = sandbox.upload(sandbox.mint(player), wheel.path, fields)
     assert answer.status_code == 200, answer.text
     (bundle,) = sandbox.http.get(

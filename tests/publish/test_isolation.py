@@ -11,6 +11,8 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
+import venv
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -19,14 +21,14 @@ import pytest
 
 from publisher import errors
 from publisher.publish.build import build, obstacle
+from publisher.publish.cleaning import own_places
 from publisher.publish.dists import read_all
 from support.projects import make_hostile_project, make_project
 
 ROOT = Path(build.__code__.co_filename).parents[2]
 SECRET = "planted-0123456789"
-SCRIPT = f"""
+SCRIPT = """
 import os, sys
-sys.path.insert(0, {str(ROOT)!r})
 from pathlib import Path
 from publisher.publish.build import build
 source, into, *flags = sys.argv[1:]
@@ -49,11 +51,11 @@ def attack(namespaces: None, tmp_path: Path, clean_env: dict[str, str]) -> Attac
     The process that builds has ``planted`` in its environment.
     """
 
-    def run(code: str, *flags: str, **planted: str) -> Any:
+    def run(code: str, *flags: str, python: str = sys.executable, **planted: str) -> Any:
         seen = tmp_path / "seen.json"
         project = make_hostile_project(tmp_path / "widget", code)
         done = subprocess.run(
-            [sys.executable, "-P", "-c", SCRIPT, str(project), str(tmp_path / "dist"), *flags],
+            [python, "-P", "-c", SCRIPT, str(project), str(tmp_path / "dist"), *flags],
             env={**clean_env, **planted, "SEEN": str(seen)},
             capture_output=True,
             text=True,
@@ -164,23 +166,20 @@ RENAME = """
 """
 
 
-def test_their_folder_can_not_be_replaced(attack: Attack, orders: dict[str, str]) -> None:
-    folder = str(Path(orders["GITHUB_ENV"]).parent)
+@pytest.mark.parametrize("above", [0, 1])
+def test_their_folder_can_not_be_replaced(
+    attack: Attack, orders: dict[str, str], above: int
+) -> None:
+    """Nor one further up."""
+    folder = str(Path(orders["GITHUB_ENV"]).parents[above])
     assert attack(RENAME.replace("FOLDER", repr(folder)), "isolated", **orders) == errno.EBUSY
 
 
-@pytest.mark.parametrize(("code", "isolated"), [(RENAME, True), (RENAME, False), (WRITE, False)])
+@pytest.mark.parametrize("code", [RENAME, WRITE])
 def test_command_files_that_a_build_changed_stop_the_run(
-    request: pytest.FixtureRequest,
-    orders: dict[str, str],
-    tmp_path: Path,
-    clean_env: dict[str, str],
-    code: str,
-    isolated: bool,
+    orders: dict[str, str], tmp_path: Path, clean_env: dict[str, str], code: str
 ) -> None:
-    """By a folder further up, which may still be renamed, or where nothing protects them."""
-    if isolated:
-        request.getfixturevalue("namespaces")
+    """Where nothing protects them; by a folder further up, too."""
     file = orders["GITHUB_ENV"]
     folder = tmp_path / "_temp" if code == RENAME else Path(file).parent
     code = code.replace("FOLDER", repr(str(folder))).replace("FILE", repr(file))
@@ -191,10 +190,128 @@ def test_command_files_that_a_build_changed_stop_the_run(
             tmp_path / "dist",
             env={**clean_env, **orders, "SEEN": str(tmp_path / "seen")},
             on_line=lambda _: None,
-            isolated=isolated,
         )
     assert file in str(caught.value.facts["changed"])
     assert not (tmp_path / "dist").exists()
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Path:
+    """A virtual environment in the project, as many keep it, that this program is installed in."""
+    folder = tmp_path / "widget" / ".venv"
+    venv.create(folder, symlinks=True)
+    site = Path(sysconfig.get_path("purelib", "venv", {"base": str(folder)}))
+    shutil.copytree(ROOT / "publisher", site / "publisher")
+    (site / "others.pth").write_text("\n".join(path for path in sys.path if path), "utf-8")
+    return site
+
+
+OVERWRITE = """
+    import ctypes
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def made(path):
+        open(path, "x").close()
+        os.remove(path)
+
+    def changed(path):
+        open(path, "a").close()
+
+    def replaced(path):
+        os.link(path, "same")
+        os.replace("same", path)
+
+    def renamed(path):
+        os.rename(path, path + ".old")
+        os.rename(path + ".old", path)
+
+    def bared(path):
+        if libc.umount2(path.encode(), 2) and libc.mount(b"", path.encode(), b"", 0x1020, b""):
+            raise OSError(ctypes.get_errno(), path)
+
+    ways = dict(locals())
+
+    def outcome(what, path):
+        try:
+            ways[what](path)
+        except OSError as error:
+            return errno.errorcode[error.errno]
+        return "done"
+
+    import errno
+    libc.unshare(0x10020000)
+    return [outcome(what, path) for what, path in TRIES]
+"""
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+def test_what_this_program_runs_from(attack: Attack, environment: Path, isolated: bool) -> None:
+    """Not even from within the project; and the project itself can be written."""
+    package = environment / "publisher"
+    folder = environment.parents[2]
+    tries = [
+        *(("made", path / "sitecustomize.py") for path in (environment, package)),
+        *(("made", path) for path in (environment / "evil.pth", folder / "bin" / "git")),
+        *(("changed", path) for path in (package / "cli.py", folder / "pyvenv.cfg")),
+        ("replaced", package / "cli.py"),
+        *(("renamed", path) for path in (environment, package, folder, *folder.parents[:2])),
+    ]
+    code = OVERWRITE.replace("TRIES", repr([(what, str(path)) for what, path in tries]))
+    flags = ["isolated"] if isolated else []
+    seen = attack(code, *flags, python=str(folder / "bin" / "python"))
+    if isolated:
+        assert set(seen) == {"EROFS", "EBUSY", "EXDEV"}
+    else:
+        assert set(seen) == {"done"}
+    project = repr(str(folder.parent / "made"))
+    assert attack(OVERWRITE.replace("TRIES", f"[('made', {project})]"), *flags) == ["done"]
+
+
+def test_the_python_below_and_the_mounts(attack: Attack) -> None:
+    """Its library is not the environment's, and nothing that is mounted can be taken away."""
+    library, package = sysconfig.get_path("stdlib"), str(ROOT / "publisher")
+    tries = [
+        ("made", f"{library}/evil.py"),
+        ("made", f"{library}.zip"),
+        ("renamed", sys.base_prefix),
+        *(("bared", path) for path in (str(Path(library).parent), package)),
+    ]
+    seen = attack(OVERWRITE.replace("TRIES", repr(tries)), "isolated")
+    assert seen == ["EROFS", "EROFS", "EBUSY", "EPERM", "EPERM"]
+
+
+def test_the_folder_of_a_link_to_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clean_env: dict[str, str]
+) -> None:
+    """As uv's ``cpython-3.12`` is one; but a folder that the build needs stays as it is."""
+    (tmp_path / "real" / "bin").mkdir(parents=True)
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "python").symlink_to(tmp_path / "real")
+    monkeypatch.setattr(sys, "base_prefix", str(tmp_path / "links" / "python"))
+    assert {tmp_path / "real" / "bin", tmp_path / "links"} <= {*own_places(tmp_path / "project")}
+    for project in (tmp_path / "links", tmp_path / "links" / "project"):
+        assert tmp_path / "links" not in own_places(project)
+
+
+def test_modules_of_the_project_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where it is installed as editable, its backend may need to write; elsewhere none may."""
+    monkeypatch.syspath_prepend(str(tmp_path / "src"))
+    (tmp_path / "src").mkdir()
+    assert tmp_path / "src" in own_places(tmp_path / "other")
+    for project in (tmp_path, tmp_path / "src", tmp_path / "src" / "project"):
+        assert tmp_path / "src" not in own_places(project)
+    assert ROOT / "publisher" in own_places(ROOT.parent)
+
+
+def test_a_place_with_locked_flags(tmp_path: Path) -> None:
+    """Who is no root may make a mount read-only, but not take its other limits away."""
+    before = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec"]
+    mount = 'mount -t tmpfs -o nosuid,nodev,noexec none "$1" && shift && exec "$@"'
+    before += [mount, "sh", str(tmp_path)]
+    if not shutil.which("unshare") or subprocess.run([*before, "true"], check=False).returncode:
+        pytest.skip("needs unshare, and a kernel that lets it")
+    program = [sys.executable, "-P", "-m", "publisher.publish.building"]
+    subprocess.run([*before, *program, "--try", "--keep", str(tmp_path)], check=True)
 
 
 STAY = """
@@ -261,6 +378,7 @@ def test_a_backend_that_downloads_is_told_of_the_option(
             networked=networked,
         )
     assert ("--allow networked-build" in caught.value.hint) == (not networked)
+    assert "can't write into this program's Python" in caught.value.hint
     assert "can't download" in lines
     assert caught.value.facts["exit_code"] == 1
 

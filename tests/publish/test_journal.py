@@ -226,6 +226,29 @@ def test_what_an_earlier_run_did(
     assert Journal(tmp_path).uploaded(INDEX, [WHEEL]) == counts
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux which file a handle is of")
+def test_an_attestation_is_on_disk_when_it_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its bytes before it has its name, then the name, and those of the folders that are new."""
+    state, real = Journal(tmp_path), os.fsync
+    place = state.place(ROOT, WHEEL)
+    assert place
+    synced: list[tuple[Path, bool]] = []
+
+    def fsync(handle: int) -> None:
+        real(handle)
+        path = Path(f"/proc/self/fd/{handle}").readlink()
+        synced.append((path.parent if path.suffix == ".tmp" else path, place.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    state.keep(ROOT, WHEEL, "{}")
+    folders = [place.parent, place.parents[1], tmp_path]
+    assert synced[:2] == [(place.parent, False), (place.parent, True)]
+    assert {path for path, _ in synced} == set(folders)
+    assert place.read_text("utf-8") == "{}"
+
+
 # Links and other files that are none
 
 

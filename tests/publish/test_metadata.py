@@ -15,6 +15,7 @@ from publisher.errors import PublisherError
 from publisher.models import Finding
 from publisher.publish import filename
 from publisher.publish.dists import read
+from publisher.publish.metadata import form
 from support.archives import core_metadata, make_sdist, make_wheel, write_tar, write_zip
 
 INFO = "widget-1.0.dist-info"
@@ -407,7 +408,7 @@ Import-Namespace: things
     )
     dist = read(path, notes.append)
     assert notes == []
-    assert sorted(dist.form) == sorted(
+    assert sorted(form(dist)) == sorted(
         [
             ("metadata_version", "2.5"),
             ("name", "My-Widget"),
@@ -445,19 +446,19 @@ def test_the_form_is_twines(tmp_path: Path) -> None:
         package = PackageFile.from_filename(str(path), None)
         theirs = Repository._convert_metadata_to_list_of_tuples(package.metadata_dictionary())
         expected = {pair for pair in theirs if pair[0] != "blake2_256_digest"}
-        assert set(read(path, lambda _: None).form) == expected
+        assert set(form(read(path, lambda _: None))) == expected
 
 
 def test_the_form_of_an_sdist(tmp_path: Path) -> None:
-    form = dict(read(make_sdist(tmp_path), lambda _: None).form)
-    assert (form["filetype"], form["pyversion"]) == ("sdist", "source")
-    assert not form.keys() & {":action", "protocol_version", "blake2_256_digest", "md5_digest"}
+    fields = dict(form(read(make_sdist(tmp_path), lambda _: None)))
+    assert (fields["filetype"], fields["pyversion"]) == ("sdist", "source")
+    assert not fields.keys() & {":action", "protocol_version", "blake2_256_digest", "md5_digest"}
 
 
 def test_a_file_called_metadata_elsewhere(tmp_path: Path) -> None:
     """twine would take the first member that has METADATA in its path."""
     path = write_zip(tmp_path / ANY, {"METADATA": core_metadata("gadget"), **WHEEL})
-    assert dict(read(path, lambda _: None).form)["name"] == "widget"
+    assert dict(form(read(path, lambda _: None)))["name"] == "widget"
 
 
 @pytest.mark.parametrize(
@@ -549,14 +550,14 @@ def test_other_invalid_metadata(tmp_path: Path, replace: str, by: str, problem: 
 
 def test_license_file_of_an_old_metadata_version(tmp_path: Path) -> None:
     path = _wheel(tmp_path, metadata_version="2.1", extra_metadata="License-File: LICENSE")
-    assert "license_file" not in dict(read(path, lambda _: None).form)
+    assert "license_file" not in dict(form(read(path, lambda _: None)))
 
 
 def test_license_file_of_an_sdist(tmp_path: Path) -> None:
     path = make_sdist(tmp_path, extra_metadata="License-File: LICENSE")
     assert "at widget-1.0/LICENSE" in _problems(path)
     path = make_sdist(tmp_path, extra_metadata="License-File: LICENSE", members={"LICENSE": ""})
-    assert dict(read(path, lambda _: None).form)["license_file"] == "LICENSE"
+    assert dict(form(read(path, lambda _: None)))["license_file"] == "LICENSE"
 
 
 @pytest.mark.parametrize("version", ["2.6", "2.99", "3.0"])

@@ -38,25 +38,25 @@ def test_never_more_than_the_width(width: int) -> None:
 
 def test_half_as_many() -> None:
     pace = Pace(8)
-    pace.slower(8)
+    pace.slower(0)
     assert most(pace, 30) == pace.width == 4
 
 
 def test_one_setback_counts_once() -> None:
-    """All that were under way when it got too much had begun with the same width."""
+    """All that were under way when it got too much had begun before it."""
     pace = Pace(8)
     for _ in range(8):
-        pace.slower(8)
+        pace.slower(0)
     assert pace.width == 4
-    pace.slower(4)
-    pace.slower(4)
+    pace.slower(1)
+    pace.slower(1)
     assert pace.width == 2
 
 
 def test_one_is_always_let_through() -> None:
     pace = Pace(3)
-    for width in (3, 1, 1):
-        pace.slower(width)
+    for setbacks in range(3):
+        pace.slower(setbacks)
     assert most(pace, 5) == pace.width == 1
 
 
@@ -65,7 +65,40 @@ def test_a_turn_says_what_it_began_with() -> None:
     with pace.turn() as before:
         pace.slower(before)
         with pace.turn() as after:
-            assert (before, after) == (4, 2)
+            assert (before, after) == (0, 1)
+
+
+def test_slowly_more_again() -> None:
+    """One more for each whole width that went well, and never more than at first."""
+    pace = Pace(4)
+    pace.slower(0)
+    widths = []
+    for _ in range(2 + 3 + 9):
+        pace.faster()
+        widths.append(pace.width)
+    assert widths == [2, 3, 3, 3, *[4] * 10]
+
+
+def test_a_setback_ends_a_good_row() -> None:
+    pace = Pace(8)
+    pace.slower(0)
+    for _ in range(3):
+        pace.faster()
+    pace.slower(1)
+    pace.faster()
+    assert pace.width == 2
+    pace.faster()
+    assert pace.width == 3
+
+
+def test_who_waits_profits() -> None:
+    """Of a wider width at once, and not only when somebody gives a turn back."""
+    pace = Pace(2)
+    pace.slower(0)
+    with ThreadPoolExecutor(1) as pool, pace.turn():
+        second = pool.submit(lambda: pace.turn().__enter__())
+        pace.faster()
+        assert second.result(10) == 1
 
 
 def test_a_turn_is_given_back_after_an_error() -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
+from dataclasses import replace
 from email import policy
 from email.parser import BytesParser
 from pathlib import Path
@@ -17,7 +17,8 @@ from publisher.errors import UploadFailed, UploadRefused
 from publisher.http import Answer, Http
 from publisher.models import Account, Attested, Dist, Secret
 from publisher.publish.access import Password
-from publisher.publish.attest import Renewed, certify, sign, verify
+from publisher.publish.attest import Renewed, certify, sign
+from publisher.publish.metadata import form
 from publisher.publish.upload import Upload, in_order, said
 from publisher.verify import core
 from publisher.verify.core import Verifier
@@ -25,6 +26,7 @@ from publisher.world import Index, World
 from support.archives import make_sdist, make_wheel
 from support.play import Marks, asked, broken, dist, index_at
 from support.sandbox import GITHUB_PUBLISHER, Sandbox
+from support.signed import verify_all
 from support.web import RESET, Say, Seen, Web, say_html, say_json
 
 LEGACY = "/legacy/"
@@ -107,7 +109,7 @@ def test_a_release_with_attestations(
     signed = sign(
         Renewed(lambda: certify(http, trusted, world.tokens("sigstore"))), dists[:3], lambda _: None
     )
-    proven = verify(Verifier(trusted), signed, GITHUB_PUBLISHER)
+    proven = verify_all(Verifier(trusted), signed, GITHUB_PUBLISHER)
     sending(world.indexes[0], token, {one.dist.filename: (one,) for one in proven}).send_all(dists)
     assert {name for name, _ in marks.said} == {one.filename for one in dists}
     assert all(changes == {"status": "uploaded"} for _, changes in marks.said)
@@ -129,7 +131,7 @@ def test_what_is_sent(web: Web, sending: Sending, tmp_path: Path) -> None:
     assert sent["content"] == wheel.path.read_bytes()
     assert sent["filename"] == wheel.filename
     assert "attestations" not in sent
-    for name, value in wheel.form:
+    for name, value in form(wheel):
         assert name in sent, value
 
 
@@ -325,6 +327,81 @@ def test_a_refused_first_file_ends_it(
     assert len(marks.said) == len(web.seen) == 1
 
 
+# What is no answer of the index
+
+PORTAL = (
+    "\n<!DOCTYPE html><html><head><title>Sign in</title></head><body>Who are you?</body></html>"
+)
+STATUS_PAGE = "<html>\n <head>\n  <title>200 OK</title></head><body><h1>200 OK</h1></body></html>"
+
+
+def test_a_web_page_is_no_yes(
+    web: Web, sending: Sending, marks: Marks, ticks: list[int], notices: list[str], tmp_path: Path
+) -> None:
+    """A login page, say: the file is sent again, since the index does not show it, and given up."""
+    wheel = dist(make_wheel(tmp_path))
+    web.on(LEGACY, say_html(PORTAL))
+    web.on("/simple/widget/", say_json({}, 404))
+    with pytest.raises(UploadFailed, match="a web page came back") as caught:
+        sending(index_at(web.url)).send_all([wheel])
+    assert caught.value.facts["answer"] == "Who are you?"
+    assert "proxy" in caught.value.hint
+    assert marks.of(wheel.filename)["status"] == "failed"
+    assert notices == [f"{wheel.filename}: pypi answered with a web page; sending it again"] * 4
+    assert sum(ticks) == 0
+
+
+def test_a_web_page_that_goes_away(
+    web: Web, sending: Sending, marks: Marks, tmp_path: Path
+) -> None:
+    wheel = dist(make_wheel(tmp_path))
+    web.on(LEGACY, say_html(PORTAL), say_json({}))
+    web.on("/simple/widget/", say_json({}, 404))
+    sending(index_at(web.url)).send_all([wheel])
+    assert marks.said == [(wheel.filename, {"status": "uploaded"})]
+    assert web.paths() == [f"POST {LEGACY}", "GET /simple/widget/", f"POST {LEGACY}"]
+
+
+def test_a_web_page_after_which_the_file_is_there(
+    sandbox: Sandbox, world: World, sending: Sending, marks: Marks, token: Account, tmp_path: Path
+) -> None:
+    wheel = dist(make_wheel(tmp_path, "page-after"))
+    page = {"status": 200, "content_type": "text/html", "body": PORTAL}
+    before = len(asked(sandbox, "pypi"))
+    broken(sandbox, "pypi", path=LEGACY, times=1, after=True, **page)
+    sending(world.indexes[0], token).send_all([wheel])
+    assert marks.said == [(wheel.filename, {"status": "uploaded"})]
+    assert len(asked(sandbox, "pypi")) - before == 1
+
+
+@pytest.mark.parametrize(
+    "yes",
+    [
+        say_html(STATUS_PAGE),  # PyPI's, asked for HTML
+        say_json({"message": "", "code": "200 OK", "title": "OK"}),
+        say_html(""),  # devpi, pypiserver
+        say_html("OK"),
+        say_json({"message": "201 Created"}, 201),  # GitLab
+        Say(201),  # Gitea, Forgejo
+        say_json({"task": "/pulp/api/v3/tasks/1/"}, 202),  # Pulp
+        Say(200, b"<response>taken</response>", {"Content-Type": "application/xml"}),
+    ],
+)
+def test_what_indexes_say(web: Web, sending: Sending, tmp_path: Path, yes: Say) -> None:
+    web.on(LEGACY, yes)
+    sending(replace(index_at(web.url), known=False)).send_all([dist(make_wheel(tmp_path))])
+    assert web.paths() == [f"POST {LEGACY}"]
+
+
+def test_a_web_page_is_believed_where_nothing_can_be_looked_at(
+    web: Web, sending: Sending, marks: Marks, tmp_path: Path
+) -> None:
+    wheel = dist(make_wheel(tmp_path))
+    web.on(LEGACY, say_html(PORTAL))
+    sending(replace(index_at(web.url), simple_url=None)).send_all([wheel])
+    assert marks.said == [(wheel.filename, {"status": "uploaded"})]
+
+
 # Networks
 
 
@@ -385,10 +462,11 @@ def test_a_storm_of_resets(web: Web, sending: Sending, marks: Marks, tmp_path: P
 
 
 def test_too_much_for_the_index(web: Web, sending: Sending, marks: Marks, tmp_path: Path) -> None:
-    """After a 429 the files go on by twos instead of fours."""
-    dists = release(tmp_path, "widget", count=9)
-    together, most, lock = 0, 0, threading.Lock()
+    """After a 429 the files go on by twos instead of fours, then by threes, and by fours again."""
+    dists = release(tmp_path, "widget", count=14)
+    taken, together, most, lock = 0, 0, [0, 0, 0, 0], threading.Lock()
     full = threading.Barrier(4)
+    groups = [threading.Barrier(2)] * 2 + [threading.Barrier(3)] * 3 + [full] * 4
     web.on(f"/simple/{dists[0].project}/", Say(404))
 
     def busy(_seen: Seen) -> Say:
@@ -396,19 +474,23 @@ def test_too_much_for_the_index(web: Web, sending: Sending, marks: Marks, tmp_pa
         return Say(429, headers={"Retry-After": "0"})
 
     def take(_seen: Seen) -> Say:
-        nonlocal together, most
+        nonlocal together, taken
         with lock:
+            group = groups[taken] if taken < len(groups) else None
+            taken += 1
             together += 1
-            most = max(most, together)
-        time.sleep(0.02)
+            if group:
+                most[group.parties - 1] = max(most[group.parties - 1], together)
+        if group:
+            group.wait(10)  # only all of them at once get past
         with lock:
             together -= 1
         return say_json({})
 
     web.on(LEGACY, say_json({}), *[busy] * 4, take)
     sending(index_at(web.url), jobs=4).send_all(dists)
-    assert [marks.of(one.filename) for one in dists] == [{"status": "uploaded"}] * 9
-    assert most == 2
+    assert [marks.of(one.filename) for one in dists] == [{"status": "uploaded"}] * 14
+    assert most == [0, 2, 3, 4]
 
 
 def test_nobody_rests_when_all_is_over(

@@ -14,6 +14,7 @@ import pytest
 
 from publisher.errors import Interrupted, MintRefused
 from publisher.models import Finding, Placed, Run
+from publisher.remarks import remark
 from publisher.report.console import Console
 from publisher.report.text import clean, fact, flat, several, size, wrap
 from publisher.reporter import Reporter
@@ -200,6 +201,10 @@ def test_the_last_word() -> None:
     assert last(done) == "Published widget 1.4.0 on pypi."
     assert last(sample_run.changed(done, placed=there)) == (
         "Nothing new: widget 1.4.0 was on pypi already."
+    )
+    bare = [*done.findings, remark("attestation-failed", "x")]
+    assert last(sample_run.changed(done, findings=bare)) == (
+        "Published widget 1.4.0 on pypi WITHOUT ATTESTATIONS."
     )
     assert last(failed) == "The step 'upload' failed (exit code 7). pypi has 1 of 2 files."
     assert last(sample_run.interrupted()) == "The run was interrupted. Nothing was published."

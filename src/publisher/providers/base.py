@@ -99,7 +99,7 @@ class Provider(ABC):
         """The values to type into the index's form, by the form's own labels."""
 
     def guessed(self) -> Mapping[str, str]:
-        """Labels of ``register`` whose values nobody knows, as no job is around, and what to do."""
+        """Labels of ``register`` whose values are made up without an ID token, and what is due."""
         return {}
 
     @abstractmethod

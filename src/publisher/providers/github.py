@@ -269,9 +269,11 @@ class GitHub(Provider):
         return checkout.Job(None, None) if here else checkout.publishing(self.folder, self.env)
 
     def guessed(self) -> Mapping[str, str]:
-        """What the checkout's workflow files don't say."""
-        if self.claims is not None or self.detects(self.env):
+        """What the checkout's workflow files don't say; of an environment, no variable does."""
+        if self.claims is not None:
             return {}
+        if self.detects(self.env):
+            return {"Environment name": checkout.UNKNOWN_ENVIRONMENT}
         unknown = {
             "Workflow name": checkout.UNKNOWN_FILE * (self._job.file is None),
             "Environment name": checkout.UNKNOWN_ENVIRONMENT * (self._job.environment is None),

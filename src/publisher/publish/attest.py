@@ -7,7 +7,7 @@ authority's own words when it refuses, and the entry of an answer that was lost 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -258,21 +258,13 @@ def _attest(signer: Signer, dist: Dist) -> str:
 
 
 def verify(
-    verifier: Verifier,
-    signed: Sequence[tuple[Dist, str]],
-    publisher: Mapping[str, str | None],
-) -> tuple[Attested, ...]:
+    verifier: Verifier, publisher: Mapping[str, str | None], dist: Dist, text: str
+) -> Attested:
     """Verify what was signed under the policy the index will apply.
 
     Raises:
-        AttestationInvalid: The index would refuse one of them.
+        AttestationInvalid: The index would refuse it.
     """
-    return tuple(_verify_one(verifier, dist, text, publisher) for dist, text in signed)
-
-
-def _verify_one(
-    verifier: Verifier, dist: Dist, text: str, publisher: Mapping[str, str | None]
-) -> Attested:
     try:
         proof = verifier.attestation(text, dist.filename, dist.sha256, publisher)
     except Unproven as error:

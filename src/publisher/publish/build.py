@@ -26,6 +26,7 @@ from publisher.publish.cleaning import (
     clean_environment,
     command_file_states,
     command_files,
+    own_places,
     without_user,
 )
 from publisher.publish.filename import refused_platform
@@ -37,8 +38,12 @@ _GRACE = 5.0  # seconds between asking the build to end and ending it
 _TRIAL = 30.0  # seconds; a fraction of one is enough
 _SAME = "`python -m build` in the project's folder shows the same failure."
 _ALONE = """\
-If `python -m build` in the project's folder does not show it: here the backend runs without
-network, and sees no process but its own. If it must download something: --allow networked-build."""
+If `python -m build` in the project's folder does not show it: here the backend sees no process but
+its own, and can't write into this program's Python and environment."""
+_HINTS = {  # by what the build was started with; the first that fits
+    "--offline": f"{_ALONE} Nor has it network; if it must download: --allow networked-build.",
+    "--isolated": _ALONE,
+}
 
 
 def obstacle(env: Mapping[str, str]) -> str | None:
@@ -47,7 +52,7 @@ def obstacle(env: Mapping[str, str]) -> str | None:
         return "only Linux has namespaces"
     try:
         done = subprocess.run(
-            _program("--try", *_hidden(env)),
+            _program("--try", *_protected(env)),
             env=clean_environment(env),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -99,7 +104,7 @@ def build(
     child = _environment(source, env)
     with tempfile.TemporaryDirectory(prefix="publisher-build-", ignore_cleanup_errors=True) as temp:
         folder = Path(temp, "dist")
-        walls = _walls(env, networked=networked) if isolated else []
+        walls = _walls(source, env, networked=networked) if isolated else []
         before = command_file_states(env)
         _run([*_command(source, folder), *walls], Path(temp), child, on_line)
         _check_untouched(before, command_file_states(env))
@@ -143,12 +148,13 @@ def _program(*arguments: str) -> list[str]:
     return [sys.executable, how, "-m", "publisher.publish.building", *arguments]
 
 
-def _walls(env: Mapping[str, str], *, networked: bool) -> list[str]:
-    return ["--isolated", *([] if networked else ["--offline"]), *_hidden(env)]
+def _walls(source: Path, env: Mapping[str, str], *, networked: bool) -> list[str]:
+    return ["--isolated", *([] if networked else ["--offline"]), *_protected(env, source)]
 
 
-def _hidden(env: Mapping[str, str]) -> list[str]:
-    return [f"--hide={path}" for path in command_files(env)]
+def _protected(env: Mapping[str, str], source: Path | None = None) -> list[str]:
+    hidden = [f"--hide={path}" for path in command_files(env)]
+    return [*hidden, *(f"--keep={path}" for path in own_places(source))]
 
 
 def _run(
@@ -178,7 +184,7 @@ def _run(
         raise BuildFailed(
             "the project does not build",
             facts={"exit_code": code, "output": list(tail)},
-            hint=_ALONE if "--offline" in command else _SAME,
+            hint=next((hint for flag, hint in _HINTS.items() if flag in command), _SAME),
         )
 
 

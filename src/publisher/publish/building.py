@@ -3,8 +3,8 @@
 It does what ``python -m build`` does, but first it goes where it can do little harm. On Linux it
 takes new namespaces (namespaces(7)): there are no processes but its own in its /proc, nothing it
 starts outlives it, and as a stranger's user namespace it may neither trace nor read the one that
-it came from. What the requirements bring is installed with network; the backend's hooks run
-without.
+it came from. What this program runs from is read-only there. What the requirements bring is
+installed with network; the backend's hooks run without.
 
 It imports nothing of ours, and reads nothing but its arguments and its cleaned environment.
 """
@@ -28,7 +28,7 @@ Installer = Literal["pip", "uv"]
 
 # <linux/sched.h>, <linux/mount.h>, <linux/prctl.h>
 _MOUNTS, _IPC, _USER, _PROCESSES, _NETWORK = 1 << 17, 1 << 27, 1 << 28, 1 << 29, 1 << 30
-_BIND, _WITH_ALL_BELOW, _PRIVATE = 1 << 12, 1 << 14, 1 << 18
+_READ_ONLY, _REMOUNT, _BIND, _WITH_ALL_BELOW, _PRIVATE = 1, 1 << 5, 1 << 12, 1 << 14, 1 << 18
 _NO_SUID_DEVICES_PROGRAMS = 2 | 4 | 8
 _DIE_WITH_PARENT = 1
 
@@ -52,7 +52,7 @@ def _leave(*shared: int) -> None:
     Path("/proc/self/gid_map").write_text(f"{group} {group} 1", "ascii")
 
 
-def isolate(hidden: Sequence[str] = ()) -> None:
+def isolate(hidden: Sequence[str] = (), kept: Sequence[str] = ()) -> None:
     """Go on in a child process, among no processes but its own; this one waits and ends with it.
 
     The mounts are made in a namespace that is left at once: seen from the next one they are
@@ -60,6 +60,7 @@ def isolate(hidden: Sequence[str] = ()) -> None:
 
     Args:
         hidden: Files that are empty from here on, and take nothing.
+        kept: Files and folders that are read-only from here on.
 
     Raises:
         OSError: The kernel has no such namespaces, or not for us.
@@ -71,15 +72,27 @@ def isolate(hidden: Sequence[str] = ()) -> None:
         raise SystemExit(code if code >= 0 else 128 - code)
     _kernel("mount", b"none", b"/", None, _PRIVATE | _WITH_ALL_BELOW, None)
     _kernel("mount", b"proc", b"/proc", b"proc", _NO_SUID_DEVICES_PROGRAMS, None)
-    for folder in {os.fsencode(Path(file).parent) for file in hidden}:
-        # over itself: what is mounted can't be renamed to make place for another folder
-        _kernel("mount", folder, folder, None, _BIND | _WITH_ALL_BELOW, None)
-    for file in hidden:
-        _kernel("mount", b"/dev/null", os.fsencode(file), None, _BIND, None)
-    if hidden:
-        os.chdir(Path.cwd())  # into these mounts: ".." would lead below them
+    _protect(hidden, kept)
+    os.chdir(Path.cwd())  # into these mounts: ".." would lead below them
     _leave(_MOUNTS)
     _kernel("prctl", _DIE_WITH_PARENT, int(signal.SIGKILL))
+
+
+def _protect(hidden: Sequence[str], kept: Sequence[str]) -> None:
+    fixed = {Path(one).resolve() for one in kept}
+    above = {folder for one in (*fixed, *map(Path, hidden)) for folder in one.parents}
+    places = sorted((fixed | above) - {Path("/")})  # the outer ones first
+    for path in places:
+        # over itself: what is mounted can't be renamed to make place for another
+        _kernel("mount", bytes(path), bytes(path), None, _BIND | _WITH_ALL_BELOW, None)
+    for file in hidden:
+        _kernel("mount", b"/dev/null", os.fsencode(file), None, _BIND, None)
+    for path in places:
+        if fixed & {path, *path.parents}:
+            # what is forbidden there must stay so: mount_namespaces(7), "locked"
+            locked = os.statvfs(path).f_flag & _NO_SUID_DEVICES_PROGRAMS
+            how = _REMOUNT | _BIND | _READ_ONLY | locked
+            _kernel("mount", b"none", bytes(path), None, how, None)
 
 
 def cut_off() -> None:
@@ -137,13 +150,14 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--isolated", action="store_true")
     parser.add_argument("--offline", action="store_true")
     parser.add_argument("--hide", action="append", default=[])
+    parser.add_argument("--keep", action="append", default=[])
     parser.add_argument("--installer", default="pip")
     parser.add_argument("source", nargs="?")
     parser.add_argument("outdir", nargs="?")
     given = parser.parse_args(arguments)
     try:
         if given.isolated or given.trial:
-            isolate(given.hide)
+            isolate(given.hide, given.keep)
         if given.trial:
             cut_off()
             return

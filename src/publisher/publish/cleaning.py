@@ -1,8 +1,11 @@
-"""What a build may see of our environment, and which files of the runner it must not write."""
+"""What a build may see of our environment, and what it must not write: the runner's, and ours."""
 
 from __future__ import annotations
 
+import os
 import re
+import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -86,6 +89,33 @@ def _state(path: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino, found.st_size
+
+
+def own_places(project: Path | None = None) -> list[Path]:
+    """The files and folders that this process, and those it starts, get their code from.
+
+    These are programs and libraries of its Python and of its virtual environment, this package,
+    wherever else Python looks for modules, and the folders of links that lead to all these. Of the
+    latter two, those are left out that a build must write: what is in the ``project`` (an
+    "editable" installation of it, say), and what holds it, the user's home or temporary files.
+    """
+    names = ("bin", "lib", "lib64", "pyvenv.cfg")
+    own = [Path(prefix, name) for prefix in (sys.prefix, sys.base_prefix) for name in names]
+    own.append(Path(__file__).parents[1])
+    more = [Path(entry).absolute() for entry in sys.path]
+    parts = {part for path in own + more for part in (path, *path.parents)}
+    more += [part.parent for part in parts if part.is_symlink()]
+    own += [path for path in more if not _is_written(path.resolve(), project)]
+    return sorted({path.resolve() for path in own if path.exists()})
+
+
+def _is_written(path: Path, project: Path | None) -> bool:
+    """Whether a build may write there, or somewhere below."""
+    if project and path.is_relative_to(project):
+        return True
+    home = os.path.expanduser("~")  # noqa: PTH111 - never fails, even where nobody has a home
+    busy = [Path(home), Path(tempfile.gettempdir()), *([project] if project else [])]
+    return any(folder.resolve().is_relative_to(path) for folder in busy)
 
 
 def without_user(text: str) -> str:

@@ -152,6 +152,14 @@ class Comparison:
         return found
 
 
+def lost(index: Index, made: Plan) -> Iterator[Finding]:
+    """What to say of releases that go without attestations, unlike those before; pure."""
+    for release in releases(made) if index.known else ():
+        if not release.begun:
+            what = f"{_lacks(index, release)}; users who lock identities will refuse it"
+            yield remark("attestation-failed", what)
+
+
 def _accepted(release: Release, allow: Collection[str]) -> bool:
     versions = (one.partition(f"{ChangedProvenance.code}=")[2] for one in allow)
     return canonicalize_version(release.version) in map(canonicalize_version, versions)
@@ -162,12 +170,16 @@ def _url(index: Index, release: Release, filename: str) -> str:
 
 
 def _lost(index: Index, release: Release, target: Target) -> ChangedProvenance:
-    name, last = f"{release.project} {release.version}", release.last
-    return ChangedProvenance(
-        f"{name} would have no attestations, and {last} has: {index.name} calls that "
-        "lost-provenance",
-        facts={"before": f"{last}: {len(release.attested)} files attested", "now": target.why},
-        hint=_hint(release),
+    before = f"{release.last}: {len(release.attested)} files attested"
+    facts = {"before": before, "now": target.why}
+    return ChangedProvenance(_lacks(index, release), facts=facts, hint=_hint(release))
+
+
+def _lacks(index: Index, release: Release) -> str:
+    name = f"{release.project} {release.version}"
+    return (
+        f"{name} would have no attestations, and {release.last} has: {index.name} calls that "
+        "lost-provenance"
     )
 
 

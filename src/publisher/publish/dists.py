@@ -8,13 +8,11 @@ import glob
 import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from packaging.utils import canonicalize_name, parse_sdist_filename
 from packaging.version import Version
 
-from publisher.ahead import ahead
 from publisher.errors import (
     DistError,
     DuplicateDist,
@@ -27,7 +25,8 @@ from publisher.errors import (
 )
 from publisher.models import Dist, Finding
 from publisher.publish import archive, filename, metadata
-from publisher.publish.measure import WORKERS, Measured, measure, measure_one
+from publisher.publish.crew import together
+from publisher.publish.measure import WORKERS, Measured, begin, large, measure
 from publisher.remarks import remark
 
 _LIMIT = 100 << 20  # PyPI's default; a project can ask for more
@@ -157,9 +156,9 @@ def read(path: Path, note: Note, measured: Measured | None = None) -> Dist:
         MetadataMismatch: Name and metadata disagree.
     """
     named = filename.parse(path.name)
-    measuring = ahead(lambda: measured or measure_one(path))  # on another core
+    measuring = begin(path, measured)
     raw = metadata.judge(archive.contents(path, named), named, note)
-    size, digest = measuring.result()
+    size, digest = measuring()
     if size > _LIMIT:
         note(
             remark(
@@ -170,8 +169,7 @@ def read(path: Path, note: Note, measured: Measured | None = None) -> Dist:
             )
         )
     version = str(named.version)
-    form = metadata.form(raw, named, digest)
-    return Dist(path, named.project, version, named.kind, size, digest, form)
+    return Dist(path, named.project, version, named.kind, size, digest, raw)
 
 
 def read_all(
@@ -202,9 +200,8 @@ def read_each(
     paths: Sequence[Path], note: Note, measured: Mapping[Path, Measured] | None = None
 ) -> tuple[Dist | DistError, ...]:
     """Each file, or what is wrong with it. Remarks come in the files' order, equal ones as one."""
-    known = measured or {}
-    with ThreadPoolExecutor(WORKERS) as pool:
-        results = list(pool.map(lambda path: _try_read(path, known.get(path)), paths))
+    known, width = measured or {}, WORKERS if any(map(large, paths)) else 1
+    results = together(lambda path: _try_read(path, known.get(path)), paths, width)
     for finding in _merged(finding for _, findings in results for finding in findings):
         note(finding)
     return tuple(result for result, _ in results)

@@ -23,7 +23,7 @@ from errno import EINVAL, ELOOP, ENOSPC
 from pathlib import Path
 from typing import IO
 
-from publisher.files import write_whole, writing
+from publisher.files import sync, write_whole, writing
 from publisher.models import Attested, Dist, Finding
 from publisher.remarks import remark
 
@@ -92,7 +92,7 @@ class Journal:
         finally:
             os.close(handle)
         if new:
-            _sync(self.folder)
+            sync(self.folder)
 
     def _open(self, name: str, flags: int) -> int:
         """A regular file of the folder itself. Raises ``OSError``."""
@@ -144,10 +144,10 @@ class Journal:
         return None if linked else kept / root[:16] / f"{dist.filename}{PUBLISH}"
 
     def keep(self, root: str, dist: Dist, text: str) -> None:
-        """Keep an attestation for a later run. Raises ``OSError``."""
+        """Keep an attestation for a later run; on disk when this returns. Raises ``OSError``."""
         if place := self.place(root, dist):
             _refuse_link(place)
-            write_whole(place, text.encode())
+            write_whole(place, text.encode(), lasting=True)
 
     def receipts(self, made: Iterable[Attested], root: str) -> None:
         """Add a receipt for each signature that has none yet; ``root`` says whose log it is in.
@@ -204,7 +204,7 @@ def _make(folder: Path) -> None:
     _refuse_link(folder)
     if not folder.is_dir():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _sync(folder.parent)
+        sync(folder.parent)
     if not any(folder.iterdir()):  # in a folder of somebody's own it would hide their files
         write_whole(folder / ".gitignore", b"*\n")
 
@@ -224,16 +224,6 @@ def _add(handle: int, data: bytes) -> bool:
     if os.write(handle, data) < len(data):
         raise OSError(ENOSPC, "the disk is full")
     return size == 0
-
-
-def _sync(folder: Path) -> None:
-    """Have a new name in a folder on disk, where the system can do that."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _whole_lines(file: IO[bytes]) -> Iterator[bytes]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
+from publisher.ahead import ahead
 from publisher.errors import BrokenArchive
 
 Measured = tuple[int, str]
 """Size in bytes and SHA-256 in lowercase hex."""
 WORKERS = 8
+LARGE = 1 << 20  # bytes from which on hashing is worth a thread
 
 
 def sha256(path: Path) -> Measured:
@@ -43,3 +46,18 @@ def measure_one(path: Path) -> Measured:
         raise BrokenArchive(
             f"{path} can't be read: {error.strerror or error}", facts={"file": path.name}
         ) from error
+
+
+def large(path: Path) -> bool:
+    """Whether another thread saves time with it: hashing and inflating release the GIL."""
+    try:
+        return path.stat().st_size >= LARGE
+    except OSError:
+        return False  # who reads it says what is wrong
+
+
+def begin(path: Path, known: Measured | None = None) -> Callable[[], Measured]:
+    """Measure it already, if another core helps; return what gives the result, as ``measure``."""
+    if known:
+        return lambda: known
+    return ahead(partial(measure_one, path)).result if large(path) else partial(measure_one, path)

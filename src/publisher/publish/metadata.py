@@ -16,10 +16,10 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from publisher.errors import InvalidMetadata, MetadataMismatch
-from publisher.models import Finding
+from publisher.models import Dist, Finding
 from publisher.publish import description
 from publisher.publish.archive import Contents
-from publisher.publish.filename import Named
+from publisher.publish.filename import Named, parse
 
 if TYPE_CHECKING:
     from packaging.metadata import RawMetadata
@@ -239,10 +239,12 @@ def _render(raw: RawMetadata, named: Named, note: Callable[[Finding], None]) -> 
         )
 
 
-def form(raw: RawMetadata, named: Named, sha256: str) -> tuple[tuple[str, str], ...]:
+def form(dist: Dist) -> tuple[tuple[str, str], ...]:
     """Return the fields of the legacy upload form, without ``:action`` and the content."""
     from twine.package import PackageFile, _safe_name
     from twine.repository import Repository
+
+    raw = cast("RawMetadata", dist.metadata)
 
     class Package(PackageFile):
         """twine's package, but for the hashing of its constructor, which comes to 5 s/GB."""
@@ -250,9 +252,9 @@ def form(raw: RawMetadata, named: Named, sha256: str) -> tuple[tuple[str, str], 
         def __init__(self) -> None:
             self.metadata = raw
             self.safe_name = _safe_name(raw["name"])
-            self.python_version = named.python
-            self.filetype = "sdist" if named.kind == "sdist" else "bdist_wheel"
-            self.sha2_digest = sha256
+            self.python_version = parse(dist.filename).python
+            self.filetype = "sdist" if dist.kind == "sdist" else "bdist_wheel"
+            self.sha2_digest = dist.sha256
             self.blake2_256_digest = None
             self.comment = self.gpg_signature = self.attestations = None
 

@@ -12,17 +12,21 @@ class NoTurn(Exception):
 
 
 class Pace:
-    """At most ``width`` turns at a time; half as many whenever the index says it is too much."""
+    """At most ``width`` turns at a time.
+
+    Half as many whenever the index says that it is too much, and then one more whenever as many
+    went well as there may be at a time, up to what it began with (as TCP does, RFC 5681).
+    """
 
     def __init__(self, width: int) -> None:
-        self.width = width
-        self._taken = 0
+        self.width = self._most = width
+        self._taken = self._well = self._setbacks = 0
         self._free = threading.Condition()
         self._stopped = threading.Event()
 
     @contextmanager
     def turn(self) -> Iterator[int]:
-        """Wait for a turn and take it; gives the width that it began with.
+        """Wait for a turn and take it; gives how many setbacks there were before.
 
         Raises:
             NoTurn: Everything was stopped.
@@ -32,19 +36,30 @@ class Pace:
             if self._stopped.is_set():
                 raise NoTurn
             self._taken += 1
-            begun_with = self.width
+            before = self._setbacks
         try:
-            yield begun_with
+            yield before
         finally:
             with self._free:
                 self._taken -= 1
                 self._free.notify_all()
 
-    def slower(self, begun_with: int) -> None:
-        """Halve the width; once for all the turns that began with the same one."""
+    def slower(self, before: int) -> None:
+        """Halve the width; once for all the turns that began with as many setbacks."""
         with self._free:
-            if begun_with == self.width:
+            if before == self._setbacks:
+                self._setbacks += 1
+                self._well = 0
                 self.width = max(1, self.width // 2)
+
+    def faster(self) -> None:
+        """Note that one went well."""
+        with self._free:
+            self._well += 1
+            if self._well >= self.width < self._most:
+                self._well = 0
+                self.width += 1
+                self._free.notify_all()
 
     def rest(self, seconds: float) -> bool:
         """Sleep outside any turn; ``False`` if everything was stopped meanwhile."""

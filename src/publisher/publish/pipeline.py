@@ -11,8 +11,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from publisher.models import Dist, Identity
-from publisher.publish import arrival, continuity
+from publisher.ahead import ahead
+from publisher.models import Dist, Identity, Plan
+from publisher.publish import arrival, continuity, metadata
 from publisher.publish.access import Access, Password
 from publisher.publish.lease import upload_token
 from publisher.publish.preparation import Plans, Preparation
@@ -41,11 +42,13 @@ class Release(Preparation):
         self._look_back(plans)
         for index in self.world.indexes:
             self.compare_with_last(index, plans[index.name], who)
+        ahead(metadata.load)  # nothing before the upload needs it
         for index in self.world.indexes:
             if todo := plans[index.name].of("new"):
                 with self._access(index, who) as access:
                     if who:
                         self.proofs.make(who, new)
+                    self._tell_lost(index, plans[index.name])
                     self._upload(index, access, todo)
             else:
                 self.record.skip("mint", "sign", "verify", "upload", "burn")
@@ -62,6 +65,12 @@ class Release(Preparation):
                 self.record.note(remark("resumed", f"{what}; what {index.name} has counts"))
             files = {dist.filename: dist.sha256 for dist in dists}
             self.record.tell("planned", index=index.upload_url, files=files)
+
+    def _tell_lost(self, index: Index, plan: Plan) -> None:
+        """Say what signing that failed means for a project that was attested so far."""
+        if self.proofs.failed and self.target(index).attestations == "best-effort":
+            for finding in continuity.lost(index, plan):
+                self.record.note(finding)
 
     @contextmanager
     def _access(self, index: Index, who: Identity | None) -> Iterator[Access]:

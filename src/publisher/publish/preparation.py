@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
-from publisher.ahead import ahead
 from publisher.errors import InvalidValue, PublisherError
 from publisher.http import Http
 from publisher.models import Dist, Finding, Identity, Plan, Target
@@ -25,7 +24,6 @@ from publisher.publish import (
     dists,
     exchange,
     identity,
-    metadata,
     objections,
     plan,
     simple,
@@ -105,7 +103,7 @@ class Preparation(ABC):
 
         After a build, what an index has is asked then: meanwhile somebody may have published.
         """
-        self.proofs.begin(after=ahead(metadata.load))
+        self.proofs.begin()
         for index in self.minting:
             exchange.begin(self.http, index)
         if any(source.project for source in planned):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from publisher.ahead import ahead
+from publisher.ahead import ahead, waited
 from publisher.errors import AttestError
 from publisher.http import Http
 from publisher.models import Attested, Dist, Identity
@@ -24,6 +24,9 @@ from publisher.world import World
 if TYPE_CHECKING:
     from sigstore.sign import Signer
 
+FOR_EVER = """\
+An index takes an attestation only together with its file. To stop instead, so that the same command
+completes the release later: --attestations required."""
 Existing = Mapping[str, tuple[Attested, ...]]
 
 
@@ -39,19 +42,15 @@ class Proofs:
     _opening: Future[core.Verifier] | None = None
     _kept: tuple[Attested, ...] = ()
     _tried: bool = False
+    failed: bool = False
+    """Whether signing did not succeed, and the run goes on without."""
 
-    def begin(self, after: Future[None] | None = None) -> None:
-        """Have the trust root and Sigstore's clients ready when they are needed.
-
-        Args:
-            after: What is needed earlier, and so comes first.
-        """
+    def begin(self) -> None:
+        """Have the trust root and Sigstore's clients ready when they are needed."""
         if self.modes != {"off"}:
-            self._opening = ahead(partial(self._open, after))
+            self._opening = ahead(self._open)
 
-    def _open(self, after: Future[None] | None) -> core.Verifier:
-        if after:
-            after.exception()  # who needs it is told of it
+    def _open(self) -> core.Verifier:
         verifier = core.Verifier(core.trust(self.world.trust_config))
         attest.load()
         return verifier
@@ -60,7 +59,7 @@ class Proofs:
     def verifier(self) -> core.Verifier:
         """The strict verifier, under the one trust root of this run."""
         if self._opening is None:
-            self._opening = ahead(partial(self._open, None))
+            self._opening = ahead(self._open)
         return self._opening.result()
 
     def find(self, who: Identity, todo: Sequence[Dist]) -> None:
@@ -117,29 +116,39 @@ class Proofs:
         self._tried = True
         made: tuple[Attested, ...] = ()
         try:
-            signed = self._sign(who, lacking)
+            checks = self._sign(who, lacking)
             with self.record.step("verify", "verifying each attestation as the index will"):
-                made = attest.verify(self.verifier, signed, who.publisher)
+                made = tuple(waited(checks[dist.filename]) for dist in lacking)
             self._give_receipts(made)
         except AttestError as error:
             if "required" in self.modes:
                 raise
-            what = f"going on without attestations: {error.message}"
-            self.record.note(remark("attestation-failed", what, reason=dict(error.facts)))
+            self.failed = True
             bare = {dist.filename for dist in lacking}  # an index wants no SLSA proof alone
+            names = ", ".join(dict.fromkeys(f"{dist.project} {dist.version}" for dist in lacking))
+            what = f"files of {names} go out without attestations, and can never get any"
+            facts = {"reason": {"message": error.message, **error.facts}, "files": sorted(bare)}
+            self.record.note(remark("attestation-failed", what, hint=FOR_EVER, **facts))
             self._beside = {name: them for name, them in self._beside.items() if name not in bare}
         self.record.run.attested = existing.together(self._beside, made)
         return (*self._kept, *made)
 
-    def _sign(self, who: Identity, lacking: Sequence[Dist]) -> Sequence[tuple[Dist, str]]:
+    def _sign(self, who: Identity, lacking: Sequence[Dist]) -> Mapping[str, Future[Attested]]:
+        """Sign; each file's verification has begun, while others waited for the log."""
+        checks: dict[str, Future[Attested]] = {}
+
+        def keep(dist: Dist, text: str) -> None:
+            with self.record.keeping():
+                self.record.journal.keep(self.verifier.root, dist, text)
+            checks[dist.filename] = ahead(
+                partial(attest.verify, self.verifier, who.publisher, dist, text)
+            )
+
         with self.record.step("sign", "one certificate for this run, one log entry per file"):
             signer = attest.Renewed(partial(self._certify, who))
             with self.record.reporter.progress("signed", len(lacking)) as tick:
-                return attest.sign(signer, lacking, tick, self._keep)
-
-    def _keep(self, dist: Dist, text: str) -> None:
-        with self.record.keeping():
-            self.record.journal.keep(self.verifier.root, dist, text)
+                attest.sign(signer, lacking, tick, keep)
+        return checks
 
     def _certify(self, who: Identity) -> Signer:
         now, tokens = time.time(), self.world.tokens

@@ -2,8 +2,9 @@
 
 The first file creates the release; sent at once, two files race to create it and the real index
 answers some with 500. The sdist goes when all wheels are there, so that nobody builds from source
-what has a wheel on its way. A request that got no answer, or a passing one, is sent again after a
-look at the index; one that is too busy gets half as many at a time.
+what has a wheel on its way. A request that got no answer, a passing one, or a web page of somebody
+else's, is sent again after a look at the index; one that is too busy gets half as many at a
+time, and slowly more again.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from publisher.errors import (
 )
 from publisher.http import Answer, Http, NetworkError
 from publisher.models import Account, Attested, Dist, Mark
-from publisher.publish import rejections
+from publisher.publish import metadata, rejections
 from publisher.publish.access import Access
 from publisher.publish.crew import together
 from publisher.publish.form import FileChanged, FileForm
@@ -37,6 +38,11 @@ from publisher.world import Index
 EXPIRED = "token is expired"
 FORBIDDEN = 403
 BUSY = frozenset({429, 503})
+TAKEN = frozenset({200, 201, 202})  # GitLab and Gitea answer 201, Pulp 202
+AGAIN = "Run the same command again: files that arrived are known by digest."
+INSTEAD = f"""\
+Something answers in the index's place: a login page, a proxy, a firewall. Let this machine through
+to the index. {AGAIN}"""
 HEAD = ((":action", "file_upload"), ("protocol_version", "1"))
 
 
@@ -92,7 +98,7 @@ class Upload:
         while True:
             asked = None
             try:
-                with pace.turn() as width:
+                with pace.turn() as setbacks:
                     account = self.access.account()
                     self.mark(dist, status="failed", error=ON_ITS_WAY)
                     answer = self._post(dist, account)
@@ -106,13 +112,14 @@ class Upload:
                 if expired and not renewed and self.access.refused(account):
                     renewed = True
                     continue
-                if answer.status not in PASSING:
+                if self._is_final(answer):
                     self._judge(dist, answer)
+                    pace.faster()
                     return
-                problem, why = self._refused(dist, answer), f"answered {answer.status}"
+                problem, why = self._problem(dist, answer)
                 asked = answer.headers.get("Retry-After")
                 if answer.status in BUSY:
-                    pace.slower(width)
+                    pace.slower(setbacks)
             tries += 1
             if tries > TRIES or not pace.rest(pause(tries, asked)):
                 raise problem
@@ -121,7 +128,7 @@ class Upload:
             self.http.notice(f"{dist.filename}: {self.index.name} {why}; sending it again")
 
     def _post(self, dist: Dist, account: Account) -> Answer:
-        fields = (*HEAD, *dist.form)
+        fields = (*HEAD, *metadata.form(dist))
         if dist.filename in self.attested:
             texts = ",".join(one.json for one in self.attested[dist.filename])
             fields = (*fields, ("attestations", f"[{texts}]"))
@@ -133,9 +140,14 @@ class Upload:
         except NetworkError:
             form.take_back()
             raise
-        if answer.status in PASSING:
+        if not self._is_final(answer):
             form.take_back()
         return answer
+
+    def _is_final(self, answer: Answer) -> bool:
+        """Whether to believe it: neither what passes, nor a yes that the index did not give."""
+        foreign = answer.status in TAKEN and self.index.simple_url and is_foreign_page(answer)
+        return answer.status not in PASSING and not foreign
 
     def _arrived(self, dist: Dist) -> bool:
         """Whether the index has the file already: it may be that only its answer was lost."""
@@ -147,9 +159,16 @@ class Upload:
         return listed is not None and listed.sha256 == dist.sha256
 
     def _judge(self, dist: Dist, answer: Answer) -> None:
-        # a yes may have any body: PyPI's is an HTML page
-        if answer.status != 200 and (self.index.known or answer.status != 201):
+        if answer.status not in TAKEN or (self.index.known and answer.status != 200):
             raise self._refused(dist, answer)
+
+    def _problem(self, dist: Dist, answer: Answer) -> tuple[UploadError, str]:
+        """What to say of an answer that is not final, if it stays so, and while it is tried."""
+        if answer.status in PASSING:
+            return self._refused(dist, answer), f"answered {answer.status}"
+        reason = "a web page came back, which is no answer of an index"
+        problem = self._failed(dist, reason, INSTEAD, answer=said(answer))
+        return problem, "answered with a web page"
 
     def _refused(self, dist: Dist, answer: Answer) -> UploadRefused:
         name, reason = self.index.name, said(answer)
@@ -164,12 +183,10 @@ class Upload:
             hint=rejections.explain(answer.status, reason),
         )
 
-    def _failed(self, dist: Dist, reason: str) -> UploadFailed:
-        return UploadFailed(
-            f"{dist.filename} could not be sent: {reason}",
-            facts={"index": self.index.name, "file": dist.filename, "reason": reason},
-            hint="Run the same command again: files that arrived are known by digest.",
-        )
+    def _failed(self, dist: Dist, reason: str, hint: str = AGAIN, **facts: object) -> UploadFailed:
+        about = {"index": self.index.name, "file": dist.filename, "reason": reason}
+        message = f"{dist.filename} could not be sent: {reason}"
+        return UploadFailed(message, facts={**about, **facts}, hint=hint)
 
 
 def in_order(dists: Iterable[Dist]) -> tuple[Sequence[Dist], ...]:
@@ -180,6 +197,16 @@ def in_order(dists: Iterable[Dist]) -> tuple[Sequence[Dist], ...]:
         if first.setdefault(dist.project, dist) is not dist:
             rest[dist.kind].append(dist)
     return tuple(first.values()), rest["wheel"], rest["sdist"]
+
+
+def is_foreign_page(answer: Answer) -> bool:
+    """Whether a web page came that does not even say its own status, as PyPI's "200 OK" does.
+
+    Other indexes answer with JSON, a word, or nothing: devpi, GitLab, Gitea, Pulp, pypiserver.
+    """
+    text = answer.body[:20_000].decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+    is_page = text.startswith("<") and re.search("(?i)<html|<!doctype html", text)
+    return bool(is_page) and not re.search(rf"(?i)<title[^>]*>\s*{answer.status}\b", text)
 
 
 def said(answer: Answer) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -75,7 +76,11 @@ class Control:
 
     def _stats(self, _request: Request) -> Reply:
         names = ["control", "issuer", "fulcio", "rekor", *(index.name for index in self._indexes)]
-        stats = {"services": self._traffic.stats(names), "hanging": self._traffic.hanging}
+        stats = {
+            "services": self._traffic.stats(names),
+            "hanging": self._traffic.hanging,
+            "cpu_seconds": round(time.process_time(), 3),
+        }
         return json_reply(200, stats)
 
     def _secrets(self, _request: Request) -> Reply:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from publisher.errors import InternalError
-from publisher.models import Attested, Dist, Finding, Identity, Run
+from publisher.models import Attested, Dist, Finding, Run
 from publisher.outlook import Review
 from publisher.report import doctor, files
 from publisher.report.summary import placed, releases
@@ -41,7 +41,7 @@ def _published(run: Run) -> dict[str, object]:
         "exit_code": run.exit_code,
         "started": _time(run.started),
         "finished": _time(run.finished) if run.finished else None,
-        "provider": _provider(run.provider, run.identity),
+        "provider": _provider(run),
         "indexes": [
             {
                 "name": target.name,
@@ -92,14 +92,13 @@ def schema(name: str = SCHEMA) -> dict[str, Any]:
     return document
 
 
-def _provider(name: str, identity: Identity | None) -> dict[str, object]:
+def _provider(run: Run) -> dict[str, object]:
     """All but the name is null when the run failed before it knew who it was."""
-    return {
-        "name": name,
-        "issuer": identity.issuer if identity else None,
-        "publisher": identity.publisher if identity else None,
-        "register": identity.register if identity else None,
-    }
+    name, who = run.provider, run.identity
+    if who is None:
+        return {"name": name, "issuer": None, "publisher": None, "register": None}
+    known = {label: value for label, value in who.register.items() if label not in run.guessed}
+    return {"name": name, "issuer": who.issuer, "publisher": who.publisher, "register": known}
 
 
 def _file(run: Run, dist: Dist) -> dict[str, object]:

@@ -67,12 +67,18 @@ def last_word(run: Run) -> Line:
     if run.rehearsal:
         return f"REHEARSAL: NOTHING WAS PUBLISHED. {_how_it_went(run).upper()}", "bold magenta"
     if run.exit_code == 0:
-        names = ", ".join(" ".join(release) for release in releases(run))
-        where = " and ".join(target.name for target in run.targets)
-        if any(place.status == "uploaded" for place in _places(run)):
-            return f"Published {names} on {where}.", "bold green"
-        return f"Nothing new: {names} was on {where} already.", "bold green"
+        return _published(run)
     return f"{_how_it_went(run)} {_left_behind(run)}", "bold red"
+
+
+def _published(run: Run) -> Line:
+    names = ", ".join(" ".join(release) for release in releases(run))
+    where = " and ".join(target.name for target in run.targets)
+    if not any(place.status == "uploaded" for place in _places(run)):
+        return f"Nothing new: {names} was on {where} already.", "bold green"
+    if any(finding.code == "attestation-failed" for finding in run.findings):
+        return f"Published {names} on {where} WITHOUT ATTESTATIONS.", "bold yellow"
+    return f"Published {names} on {where}.", "bold green"
 
 
 def releases(run: Run) -> list[tuple[str, str]]:
@@ -157,8 +163,12 @@ def next_steps(run: Run) -> Iterator[str]:
         if run.invented:
             yield f"`publisher doctor` in a checkout with a remote shows what {where} must know."
             return
-        fields = "; ".join(f"{k}: {flat(v or '(empty)')}" for k, v in run.identity.register.items())
+        known = {k: v for k, v in run.identity.register.items() if k not in run.guessed}
+        fields = "; ".join(f"{k}: {flat(v or '(leave empty)')}" for k, v in known.items())
         yield f"To publish for real, register this trusted publisher on {where}: {fields}."
+        if run.guessed:
+            due = (f"{k} ({v.removeprefix('unknown: ')})" for k, v in run.guessed.items())
+            yield f"What else is due there was guessed for this rehearsal: {'; '.join(due)}."
         yield "Then run the same without rehearsing, as a step of that CI job."
     if late and not run.exit_code:
         yield (
@@ -192,11 +202,11 @@ def _places(run: Run) -> list[Placed]:
 
 
 def _how_it_went(run: Run) -> str:
+    failed = [step.name for step in run.steps if step.status == "failed"]
     if run.exit_code == 0:
-        return "Every step passed."
+        return f"Every step passed but {' and '.join(failed)}." if failed else "Every step passed."
     if run.exit_code in (130, 143):
         return "The run was interrupted."
-    failed = [step.name for step in run.steps if step.status == "failed"]
     what = f"The step {failed[-1]!r}" if failed else "The run"
     return f"{what} failed (exit code {run.exit_code})."
 
