@@ -281,6 +281,20 @@ def test_two_versions_in_one_lock(reader: Reader, widget: Path, project_name: st
     assert f"{project_name} rel 1.0" not in reader.remembered()
 
 
+def test_old_links_are_told_once_and_block_nothing(reader: Reader, project_name: str) -> None:
+    """Its repository moved long ago; the links in its metadata did not."""
+    links = {"Source": "https://github.com/old-owner/widget"}
+    reader.publish(project_name, "1.0", links=links)
+    assert reader.rules(project_name) == {"U01": "warning"}
+    code, out = reader.run("pin", project_name)
+    assert code == 0
+    assert "warning U01" in out
+    reader.publish(project_name, "1.1", links=links)
+    assert reader.rules("--locked", project_name) == {}
+    reader.publish(project_name, "1.2", links={"Source": "https://github.com/famous/widget"})
+    assert reader.rules("--locked", project_name) == {"U01": "error", "U05": "warning"}
+
+
 # What is asked, and what is kept
 
 
