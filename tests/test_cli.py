@@ -17,6 +17,7 @@ from support.archives import make_wheel
 from support.sandbox import Sandbox
 
 PROGRAM = [sys.executable, "-m", "publisher"]
+WIDGET = Path(__file__).parents[1] / "examples" / "widget"
 
 
 @pytest.fixture
@@ -157,3 +158,13 @@ def test_the_job_without_permission_is_told(
     out = capsys.readouterr().out
     assert "note no-permission-here: " in out
     assert "id-token: write" in out
+
+
+def test_an_early_error_ends_while_threads_still_import(env: dict[str, str]) -> None:
+    """An interpreter that tidies up under them crashes, one time in six."""
+    job = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "octo/widget"}
+    for _ in range(12):
+        run = subprocess.run(
+            PROGRAM, env={**env, **job}, cwd=WIDGET, capture_output=True, check=False
+        )
+        assert run.returncode == 3
