@@ -123,8 +123,8 @@ POWERS = {
     # publish.building: a program of its own
     "os.environ os.environb os.getenv os.putenv": "cli publish.building",
     "sys.exit os._exit exit quit SystemExit": "cli __main__ rehearsal.__main__ publish.building",
-    # rehearsal.server: the traceback of our own bug, into the child's log
-    "print sys.stdout sys.stderr": "cli report.* rehearsal.__main__ rehearsal.server "
+    # rehearsal.server: the traceback of our own bug, into the child's log; __main__: the last flush
+    "print sys.stdout sys.stderr": "__main__ cli report.* rehearsal.__main__ rehearsal.server "
     "publish.building",
     "__import__ importlib.import_module": "",
 }
