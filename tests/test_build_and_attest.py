@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,23 @@ def test_a_build_needs_no_identity_and_keeps_the_tag(
     assert run(tmp_path, {**env, "GITHUB_REF_NAME": "v1.0"}, *argv)["exit_code"] == 0
     wrong = run(tmp_path, {**env, "GITHUB_REF_NAME": "v2.0"}, *argv, exit_code=4)
     assert "tag-mismatch" in codes(wrong)
+
+
+def test_the_contract_of_an_earlier_build_gets_into_no_sdist(
+    clean_env: dict[str, str], tmp_path: Path, project_name: str
+) -> None:
+    """Some backends take everything that lies in the project."""
+    project, contract = make_project(tmp_path, project_name), tmp_path / "contract.json"
+    backend = project / "backend.py"
+    greedy = backend.read_text().replace('("pyproject.toml", "backend.py")', "os.listdir()")
+    backend.write_text(greedy.replace("tar.add(", "os.path.isdir(name) or tar.add("))
+    for _ in range(2):
+        assert cli.run(["build", str(project), "--contract", str(contract)], clean_env) == 0
+        (sdist,) = (project / "dist").glob("*.tar.gz")
+        with tarfile.open(sdist) as archive:
+            held = {name.rpartition("/")[2] for name in archive.getnames()}
+        assert "backend.py" in held
+        assert contract.name not in held
 
 
 def test_the_contract_stays_out_of_the_dists(

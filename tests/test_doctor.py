@@ -137,6 +137,15 @@ def test_the_form_of_others(doctor: Doctor, claims: dict[str, Any], query: str) 
 def test_no_network_is_no_fault_of_the_claims(doctor: Doctor) -> None:
     found = doctor(*doctor.claims(GITHUB))
     assert codes(found) == {"nothing-here", "index-not-readable"}
+    (told,) = [one for one in found["findings"] if one["code"] == "index-not-readable"]
+    assert told["message"].startswith("the audience that pypi asks for could not be read: ")
+
+
+def test_an_index_that_does_not_answer_is_asked_once(doctor: Doctor, tmp_path: Path) -> None:
+    make_wheel(tmp_path / "dist", "some-widget")
+    found = doctor(*doctor.claims(GITHUB), tmp_path / "dist")
+    told = [one for one in found["findings"] if "does not answer" in one["message"]]
+    assert len(told) == 1
 
 
 def test_a_private_repository(doctor: Doctor) -> None:
@@ -191,10 +200,42 @@ def test_no_guess_goes_into_the_form(doctor: Doctor, tmp_path: Path) -> None:
     assert "  Environment name:             unknown: the environment: of your job\n" in shown
 
 
+def test_what_is_guessed_is_not_vouched_for(doctor: Doctor, tmp_path: Path) -> None:
+    project = on_github(tmp_path)
+    workflows = project / ".github" / "workflows"
+    workflows.mkdir(parents=True)
+    for name, environment in (("a.yml", "pypi"), ("b.yml", "testpypi")):
+        simple = (ROOT / "examples" / "github-simple.yml").read_text("utf-8")
+        text = simple.replace("environment: pypi", f"environment: {environment}")
+        (workflows / name).write_text(text)
+    found = doctor(project)
+    publisher = found["provider"]["publisher"]
+    assert (publisher["workflow"], publisher["environment"]) == (None, None)
+    assert "release.yml" not in found["mint"]["why"] + found["attest"]["why"]
+    assert cli.run(["doctor", str(project)], doctor.env) == 0
+    shown = doctor.capsys.readouterr().out
+    assert "unknown: the file of your workflow, one of a.yml, b.yml\n" in shown
+    assert "unknown: the environment: of your job, one of pypi, testpypi\n" in shown
+    unknown = "as far as can be told; not known: which workflow, which environment"
+    assert shown.count(unknown) == 3
+    assert "yes" not in shown
+
+
 def test_nothing_to_publish_on_a_laptop(doctor: Doctor) -> None:
     assert cli.run(["doctor"], doctor.env) == 0
     last = doctor.capsys.readouterr().out.splitlines()[-1]
     assert last.startswith("There is nothing to publish here.")
+
+
+def test_an_invented_repository_is_not_vouched_for(doctor: Doctor, tmp_path: Path) -> None:
+    project = make_project(tmp_path / "widget", "some-widget")
+    found = doctor(project)
+    assert (found["mint"], found["attest"]) == (None, None)
+    assert cli.run(["doctor", str(project)], doctor.env) == 0
+    shown = doctor.capsys.readouterr().out
+    assert "octo-org/widget is invented" in shown
+    assert "yes" not in shown
+    assert shown.splitlines()[-1].endswith("Not known: as whom it would be published.")
 
 
 def test_the_version_to_be_built_is_there(

@@ -142,6 +142,16 @@ def test_what_passes_is_waited_for(web: Web, http: Http, said: list[str]) -> Non
     assert said == ["GET /a answered 503; trying again"] * 2
 
 
+def test_a_service_that_is_busy_is_told_once_for_each_try(
+    web: Web, http: Http, said: list[str]
+) -> None:
+    for path in ("/a", "/b", "/c"):
+        web.on(path, busy(), busy(), say_json({}))
+        assert http.get(f"{web.url}{path}").status == 200
+    assert said == ["GET /a answered 503; trying again"] * 2
+    assert http.requests == len(web.seen) == 9
+
+
 @pytest.mark.parametrize("status", sorted(transport.PASSING))
 def test_patience_ends_with_the_last_answer(
     web: Web, http: Http, said: list[str], status: int

@@ -24,7 +24,6 @@ from publisher.rows import FACES, Table, option, rows_of
 from publisher.settings import foreign_settings, resolve
 from publisher.usage import help_text
 from publisher.world import INDEXES
-from support.codes import all_errors
 
 BY_NAME = {row.name: row for row in rows()}
 
@@ -572,9 +571,18 @@ def test_help(command: str) -> None:
     here = {row.flag for row in tables.rows() if command in row.commands}
     for row in tables.rows():
         assert (row.flag in words) == (row.flag in here), row.flag
-    codes = text.partition("exit codes:")[2]
-    for code in {0, 130, 143} | {error.exit_code for error in all_errors().values()}:
-        assert str(code) in codes
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [(["help"], "publish"), (["help", "verify"], "verify"), (["help", "sandbox"], "sandbox")],
+)
+def test_help_is_a_command_too(tmp_path: Path, words: list[str], command: str) -> None:
+    named, options = resolve(words, {}, tmp_path / "pyproject.toml")
+    assert (named, options.help) == (command, True)
+    (tmp_path / "help").mkdir()
+    if words == ["help"]:
+        assert read("help", folder=tmp_path)[1].paths == ("help",)
 
 
 def test_help_in_part() -> None:

@@ -146,8 +146,8 @@ class Http:
     ) -> None:
         self.requests = 0
         self._ca, self.notice = ca, notice
-        self._lock = threading.Lock()
-        self._local = threading.local()
+        self._lock, self._local = threading.Lock(), threading.local()
+        self._told: dict[str, str] = {}
         self._begun: dict[tuple[str, str], Future[tuple[Answer, float]]] = {}
         self._patient, self._once = (
             Adapter(Patience.of(self._retried, tries=tries), self._count) for tries in (TRIES, 0)
@@ -163,8 +163,7 @@ class Http:
         name = f"{retry=} {direct=}"
         session: Session | None = getattr(self._local, name, None)
         if session is None:
-            session = self._make_session(retry, direct)
-            setattr(self._local, name, session)
+            setattr(self._local, name, session := self._make_session(retry, direct))
         return session
 
     def _make_session(self, retry: bool, direct: bool) -> Session:
@@ -182,9 +181,10 @@ class Http:
         with self._lock:
             self.requests += 1
 
-    def _retried(self, what: str) -> None:
+    def _retried(self, what: str, occasion: str) -> None:
         self._count()
-        self.notice(what)
+        if self._told.setdefault(occasion, what) == what:  # once for each service and try
+            self.notice(what)
 
     def close(self) -> None:
         """Close every connection."""

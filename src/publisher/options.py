@@ -67,8 +67,8 @@ class Options(Table):
     repository: tuple[str, ...] = option(
         (),
         WHERE,
-        "the index, pypi if none is named; repeatable: signed once, uploaded in order, the "
-        "same bytes",
+        "the index, pypi if none is named; repeatable: publish signs once, and uploads the same "
+        "bytes in order",
         choices=("pypi", "testpypi"),
         repeatable=True,
         commands=(*INDEX, "sandbox"),
@@ -159,7 +159,8 @@ class Options(Table):
     contract: Path = option(
         Path("contract.json"),
         "What",
-        "where the release contract goes: any place but the dists' own",
+        "where the release contract goes: any place but the dists' own; an earlier one there is "
+        "taken away before the build",
         metavar="FILE",
         commands=("build",),
         faces=NO_FACE,

@@ -9,11 +9,15 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Opinion:
-    """What somebody will say of an identity; ``code`` is the index's error code of a refusal."""
+    """What somebody will say of an identity; ``code`` is the index's error code of a refusal.
+
+    It is not ``sure`` if a part of the identity is guessed.
+    """
 
     accepted: bool
     code: str | None
     why: str
+    sure: bool = True
 
 
 @dataclass(frozen=True)

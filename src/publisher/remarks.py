@@ -43,6 +43,7 @@ NOTES: dict[str, Severity] = {
     "signatures-reused": "note",
     "repository-unknown": "warning",
     "static-credential": "warning",
+    "unknown-classifier": "warning",
     "unpinned-action": "note",
     "unprotected-ref": "note",
     "version-there": "warning",

@@ -89,9 +89,11 @@ def _command_line(argv: Sequence[str], folder: Path) -> tuple[str, list[Setting]
     given, rest = Parser.of_all().parse_known_args(head)
     unknown = [word for word in rest if word.startswith("-") and word != "-"]
     words = [word for word in rest if word not in unknown]
+    helped = words[:1] == ["help"] and not (folder / "help").exists()
+    words = words[helped:]
     named = bool(words) and words[0] in COMMANDS
     command = words.pop(0) if named else "publish"
-    texts: dict[str, Any] = vars(given)
+    texts: dict[str, Any] = vars(given) | ({"help": ["true"]} if helped else {})
     if words or paths:
         texts["paths"] = [*words, *paths]
     ranked = sorted(rows(), key=lambda row: command in row.commands)

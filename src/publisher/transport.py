@@ -94,13 +94,17 @@ class Session(requests.Session):
         return
 
 
+Notice = Callable[[str, str], None]
+"""Told why a request is sent again, and of which service and which try that is."""
+
+
 class Patience(Retry):
     """Retries what may pass: lost connections and the statuses in ``PASSING``; not bad TLS."""
 
-    notice: Callable[[str], None]
+    notice: Notice
 
     @classmethod
-    def of(cls, notice: Callable[[str], None], *, tries: int) -> Self:
+    def of(cls, notice: Notice, *, tries: int) -> Self:
         """Patience for so many further tries; none means that nothing is ever repeated."""
         patience = cls(
             total=tries,
@@ -138,7 +142,8 @@ class Patience(Retry):
         after = super().increment(method, url, response, error, _pool, _stacktrace)
         why = f"answered {response.status}" if response is not None else "lost the connection"
         path = (url or "").partition("?")[0]
-        self.notice(f"{method} {path} {why}; trying again")
+        where = f"{_pool.host}:{_pool.port}" if _pool else ""
+        self.notice(f"{method} {path} {why}; trying again", f"{method} {where} {after.total} {why}")
         return after
 
     def after(self, lost: Exception, request: requests.PreparedRequest) -> Self:

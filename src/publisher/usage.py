@@ -17,15 +17,33 @@ ENDINGS = f"""\
 Every option is also a variable, such as PUBLISHER_DRY_RUN, and a key of
 [tool.publisher] in pyproject.toml ([tool.publisher.verify] for verify and pin),
 but for those marked {DECISIVE}: they decide what is trusted or published. Command
-line beats variable beats pyproject.toml.
-
-exit codes:
-  0 done                     1 our bug            2 usage or configuration
-  3 identity                 4 distributions      5 attestations
-  6 exchange with the index  7 upload             8 arrival: the index shows
-                                                     something else than we sent
-  10 drift                  11 evidence fails      12 incomplete, or nothing
-  13 pins out of date       130/143 interrupted       was verified"""
+line beats variable beats pyproject.toml."""
+CODES = {
+    "0": "done",
+    "1": "our bug",
+    "2": "usage or configuration",
+    "3": "identity",
+    "4": "distributions",
+    "5": "attestations",
+    "6": "exchange with the index",
+    "7": "upload",
+    "8": "arrival: the index shows something else than we sent",
+    "10": "drift",
+    "11": "evidence fails",
+    "12": "incomplete, or nothing was verified",
+    "13": "pins out of date",
+    "130/143": "interrupted",
+}
+ENDS = {
+    "publish": "0 1 2 3 4 5 6 7 8 130/143",
+    "doctor": "0 1 2 3 4 5 6 130/143",
+    "build": "0 1 2 4 130/143",
+    "attest": "0 1 2 3 4 5 130/143",
+    "sandbox": "0 1 2",
+    "verify": "0 1 2 10 11 12 13 130/143",
+    "pin": "0 1 2 10 11 12 130/143",
+}
+"""How each command can end."""
 
 
 class Parser(ArgumentParser):
@@ -71,7 +89,8 @@ def help_text(command: str) -> str:
     parser = Parser(row for row in rows() if command in row.commands)
     parser.usage = _usage(command)
     parser.description = f"{COMMANDS[command].capitalize()}.{_commands(command)}"
-    parser.epilog = ENDINGS
+    codes = "".join(f"\n  {code:<9}{CODES[code]}" for code in ENDS[command].split())
+    parser.epilog = f"{ENDINGS}\n\nexit codes:{codes}"
     return parser.format_help()
 
 

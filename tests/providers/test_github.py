@@ -352,8 +352,9 @@ def test_persona_of_a_checkout(checkout: Callable[[str], Path], remote: str) -> 
     claims = checks_out(GitHub(PATH, checkout(remote)))
     assert claims["repository"] == "octo-org/widget"
     assert claims["workflow_ref"] == (
-        "octo-org/widget/.github/workflows/release.yml@refs/heads/main"
+        "octo-org/widget/.github/workflows/release.yml@refs/tags/v1.0"
     )
+    assert (claims["event_name"], claims["ref_type"]) == ("release", "tag")
     assert claims["sha"] == "0" * 40
     assert "s3cr3t" not in str(claims)
 
@@ -388,6 +389,19 @@ def test_persona_names_the_commit(checkout: Callable[[str], Path], git: Git) -> 
     git(folder, "commit", "-q", "--allow-empty", "-m", "x")
     claims = checks_out(GitHub(PATH, folder))
     assert claims["sha"] == claims["workflow_sha"] == git(folder, "rev-parse", "HEAD")
+    git(folder, "tag", "widget-3")
+    assert GitHub(PATH, folder).persona().claims["ref"] == "refs/tags/widget-3"
+
+
+def test_persona_of_a_workflow_that_pushes_start(checkout: Callable[[str], Path]) -> None:
+    folder = checkout("https://github.com/octo-org/widget")
+    file = folder / ".github" / "workflows" / "cd.yml"
+    file.parent.mkdir(parents=True)
+    steps = "    permissions:\n      id-token: write\n"
+    file.write_text(f"on:\n  push:\n    branches: [trunk]\njobs:\n  publish:\n{steps}")
+    claims = checks_out(GitHub(PATH, folder))
+    assert (claims["event_name"], claims["ref_type"]) == ("push", "branch")
+    assert claims["workflow_ref"].endswith("/cd.yml@refs/heads/trunk")
 
 
 @pytest.mark.parametrize(("name", "repository"), [("a b&c", "octo-org/a-b-c"), ("w", "octo-org/w")])

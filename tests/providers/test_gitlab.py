@@ -264,6 +264,11 @@ def test_persona_of_a_branch_on_an_instance_of_ones_own() -> None:
     assert "environment" not in claims
 
 
+def test_persona_without_a_job_releases_a_tag(tmp_path: Path) -> None:
+    claims = checks_out(GitLab({}, tmp_path))
+    assert (claims["ref_type"], claims["ref_path"]) == ("tag", "refs/tags/v1.0")
+
+
 @pytest.mark.parametrize(
     ("config", "file"),
     [

@@ -270,7 +270,7 @@ def test_mixed_versions() -> None:
     with pytest.raises(errors.MixedVersions) as caught:
         check((*ONE, _dist("widget-1.1.whl", version="1.1")), tag=None)
     assert caught.value.facts["files"] == ["widget-1.0.whl", "widget-1.1.whl"]
-    assert caught.value.hint.endswith("such as *-1.1-*.whl *-1.1.tar.gz")
+    assert caught.value.hint.endswith("\n\n    publisher *-1.1-*.whl *-1.1.tar.gz")
 
 
 def test_several_sdists() -> None:

@@ -529,6 +529,13 @@ def test_every_problem_is_listed(tmp_path: Path) -> None:
     assert len(problems) == 4
 
 
+def test_a_broken_description_is_listed_with_the_rest(tmp_path: Path) -> None:
+    extra = "Requires-Dist: x @ https://x.example/x.whl\nDescription-Content-Type: text/x-rst"
+    problems = _problems(_wheel(tmp_path, extra_metadata=extra, description="Title\n==\n\n`x`_"))
+    assert "direct dependency" in problems
+    assert "the description does not render: line" in problems
+
+
 @pytest.mark.parametrize(
     ("replace", "by", "problem"),
     [
@@ -593,6 +600,16 @@ def test_name_and_metadata_disagree(tmp_path: Path, name: str, version: str) -> 
         with pytest.raises(errors.MetadataMismatch) as caught:
             read(path, lambda _: None)
         assert caught.value.facts == {"file": path.name, "name": name, "version": version}
+
+
+def test_classifiers_that_begin_as_none(tmp_path: Path, notes: list[Finding]) -> None:
+    good = "Classifier: Typing :: Typed\nClassifier: Topic :: New Thing"
+    read(_wheel(tmp_path, extra_metadata=good), notes.append)
+    assert notes == []
+    read(_wheel(tmp_path, extra_metadata=f"{good}\nClassifier: Topics :: x"), notes.append)
+    (told,) = notes
+    assert told.code == "unknown-classifier"
+    assert told.message.endswith("like 'Topics :: x'")
 
 
 # descriptions

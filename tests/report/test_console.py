@@ -469,6 +469,30 @@ def test_a_run_goes_on_when_nobody_listens(interactive: bool, error: OSError) ->
 # Words
 
 
+def test_a_long_fact_ends_after_a_whole_value() -> None:
+    claims = {"repository": "octo-org/widget", "ref": "refs/tags/v1.0", "sha": "0" * 40}
+    assert fact(claims, 40) == "repository: octo-org/widget and 2 more: --verbose"
+    assert fact([{"a": 1}, {"b": 2}, {"c": 3}], 20) == '{"a": 1}, {"b": 2} and 1 more: --verbose'
+    assert fact(["abc", "defg"], 6) == "abc and 1 more: --verbose"
+    assert fact(["x" * 9, "y"], 5) == "xxxxx ... (7 more characters: --verbose)"
+
+
+def test_what_the_message_says_is_no_fact_once_more() -> None:
+    heard = Heard()
+    facts = {"reason": "the connection failed", "index": "pypi"}
+    heard.console.finding(Finding("x", "note", "pypi: the connection failed", facts))
+    assert heard.text.count("the connection failed") == 1
+    assert "  index: pypi\n" in heard.text
+
+
+def test_a_command_stays_on_its_line() -> None:
+    assert wrap("then run `publisher pin --accept x` and commit", 20) == [
+        "then run",
+        "`publisher pin --accept x`",
+        "and commit",
+    ]
+
+
 def test_wrap() -> None:
     assert wrap("a bb ccc\n  keep this as it is", 6, "> ") == [
         "> a bb",

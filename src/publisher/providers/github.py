@@ -260,7 +260,7 @@ class GitHub(Provider):
         env = self.env
         repository = env.get("GITHUB_REPOSITORY") or self._checkout("github.com", "octo-org")
         sha = env.get("GITHUB_SHA") or git.head(self.folder, env=env) or "0" * 40
-        return {"iss": self.issuer, **checkout.claims(env, repository, sha, self._job)}
+        return {"iss": self.issuer, **checkout.claims(env, repository, sha, self._job, self._tag)}
 
     @cached_property
     def _job(self) -> checkout.Job:
@@ -268,14 +268,13 @@ class GitHub(Provider):
         here = self.claims is not None or self.detects(self.env)
         return checkout.Job(None, None) if here else checkout.publishing(self.folder, self.env)
 
+    @cached_property
+    def _tag(self) -> str:
+        return checkout.release_tag(self.folder, self.env)
+
     def guessed(self) -> Mapping[str, str]:
         """What the checkout's workflow files don't say; of an environment, no variable does."""
         if self.claims is not None:
             return {}
-        if self.detects(self.env):
-            return {"Environment name": checkout.UNKNOWN_ENVIRONMENT}
-        unknown = {
-            "Workflow name": checkout.UNKNOWN_FILE * (self._job.file is None),
-            "Environment name": checkout.UNKNOWN_ENVIRONMENT * (self._job.environment is None),
-        }
-        return {label: why for label, why in unknown.items() if why}
+        here = self.detects(self.env)  # then the file is known, and only that
+        return checkout.Job("", None).guessed() if here else self._job.guessed()

@@ -13,7 +13,7 @@ from typing import ClassVar
 from publisher import git
 from publisher.errors import MintRefused, PublisherError, TokenUnexpected
 from publisher.models import Finding, Secret
-from publisher.providers import habits
+from publisher.providers import checkout, habits
 from publisher.providers.base import Claims, Provider, Registered
 from publisher.providers.policies import policy_refusals
 from publisher.providers.verdicts import Field, Support
@@ -219,8 +219,9 @@ class GitLab(Provider):
         env, host = self.env, self.issuer.partition("://")[2]
         path = env.get("CI_PROJECT_PATH") or self._checkout("gitlab.com", "my-group")
         sha = env.get("CI_COMMIT_SHA") or git.head(self.folder, env=env) or "0" * 40
-        ref = env.get("CI_COMMIT_REF_NAME") or "main"
-        kind = "tag" if env.get("CI_COMMIT_TAG") else "branch"
+        branch = None if env.get("CI_COMMIT_TAG") else env.get("CI_COMMIT_REF_NAME")
+        ref = branch or env.get("CI_COMMIT_TAG") or checkout.release_tag(self.folder, env)
+        kind = "branch" if branch else "tag"
         ref_path = f"refs/{'tags' if kind == 'tag' else 'heads'}/{ref}"
         config = env.get("CI_CONFIG_PATH") or DEFAULT_CONFIG
         if "@" in config or "://" in config:
@@ -230,9 +231,10 @@ class GitLab(Provider):
         return {
             "iss": self.issuer,
             "sub": f"project_path:{path}:ref_type:{kind}:ref:{ref}",
-            "project_id": env.get("CI_PROJECT_ID") or "2002",
+            "project_id": env.get("CI_PROJECT_ID") or checkout.number(path),
             "project_path": path,
-            "namespace_id": env.get("CI_PROJECT_NAMESPACE_ID") or "1001",
+            "namespace_id": env.get("CI_PROJECT_NAMESPACE_ID")
+            or checkout.number(path.rpartition("/")[0]),
             "namespace_path": env.get("CI_PROJECT_NAMESPACE") or path.rpartition("/")[0],
             "pipeline_id": env.get("CI_PIPELINE_ID") or "1",
             "pipeline_source": env.get("CI_PIPELINE_SOURCE") or "push",

@@ -41,7 +41,7 @@ class Local(Provider):
         raise NoIdentityProvider(
             self._why(),
             facts={"looked_for": [GitHub.name, GitLab.name, Google.name]},
-            hint="To rehearse here, add --dry-run. To publish, run this as a step of a CI "
+            hint="To rehearse here, add --dry-run. To do it for real, run this as a step of a CI "
             "job that may ask for ID tokens.",
         )
 

@@ -38,6 +38,7 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 PINNED = re.compile(r"\./.*|.*@([0-9a-f]{40}|sha256:[0-9a-f]{64})")
 USES = re.compile(r"""(?m)^\s*(?:- +)?uses:\s*["']?([^\s"'#]+)""")
 CACHE = re.compile(r"(?m)^\s*(?:cache|enable-cache):[ \t]*(?!false\b)[^\s#]")
+ON = re.compile(r"""(?m)^["']?on["']?:(.*)\n?((?:(?:[ #-].*)?(?:\n|\Z))*)""")
 RESTORES = re.compile(r"actions/cache(/restore)?@.*")
 
 
@@ -92,6 +93,31 @@ def _file(claims: Claims, env: Env) -> str:
     if not (where and workspace and COMMIT.fullmatch(str(commit))):
         return ""
     return git.run(Path(workspace), "cat-file", "blob", f"{commit}:{where[0]}", env=env) or ""
+
+
+def trigger(text: str) -> tuple[str, str]:
+    """The event that a workflow file publishes on, and the branch, empty for a tag; pure.
+
+    A release if it can start the workflow, or nothing else is clear: that is what releases do.
+    """
+    found = ON.search(text)
+    if not found:
+        return "release", ""
+    line = re.sub(r"(^|\s)#.*", "", found[1]).strip()
+    first = re.search(r"(?m)^ +", found[2])
+    block = f"(?m)^{first[0] if first else ''}(?:- +)?"
+    names = re.findall(r"\w+", line) if line[:1] != "{" else []
+    names = names or re.findall(rf"{block}(\w+)", found[2])
+    if "release" in names or not {"push", "workflow_dispatch"} & set(names):
+        return "release", ""
+    if "push" not in names:
+        return "workflow_dispatch", "main"
+    pushes = re.search(rf"{block}push:(.*(?:\n(?:{first[0]} .*)?)*)", found[2]) if first else None
+    filters = pushes[1] if pushes else ""
+    if "branches:" not in filters or "tags:" in filters:
+        return "push", ""
+    branch = re.search(r"""branches:[\s\["'-]*([\w./-]+)""", filters)
+    return "push", (branch[1].strip("/.") if branch else "") or "main"
 
 
 def job(text: str, name: str) -> str:

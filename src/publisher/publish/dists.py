@@ -248,8 +248,8 @@ def check(dists: Sequence[Dist], *, tag: str | None) -> None:
             raise MixedVersions(
                 f"{other.filename} and {dist.filename} are of two versions of {dist.project}",
                 facts={"project": dist.project, "files": [other.filename, dist.filename]},
-                hint="Empty the folder and build again, or name the files of one version, such as "
-                f"{parts}-*.whl {parts}.tar.gz",
+                hint="Empty the folder and build again, or name the files of one version:\n\n"
+                f"    publisher {parts}-*.whl {parts}.tar.gz",
             )
         if dist.kind == "sdist" and (twin := sdists.setdefault(dist.project, dist)) is not dist:
             raise SeveralSdists(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
+from publisher.errors import InvalidValue
 from publisher.files import try_folder, write_whole, writing
 from publisher.models import Attested, Dist
 from publisher.publish import contract, existing
@@ -17,9 +19,16 @@ class Building(Preparation):
     def run(self) -> None:
         """Build every project; take the dists of folders that are none."""
         into = self.options.contract
+        self._forget(into)
         found = self.read_dists(self.read_paths("always"))
         contract.write(found, into)
         self.record.reporter.say(f"{into} names {count(len(found))}; publish --expect reads it")
+
+    def _forget(self, into: Path) -> None:
+        """Take an earlier build's contract away: in the project, the next sdist would carry it."""
+        with suppress(InvalidValue, OSError):
+            if into.is_file() and contract.read(into).releases is not None:
+                into.unlink()
 
 
 class Signing(Preparation):

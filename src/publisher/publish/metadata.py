@@ -7,7 +7,7 @@ sdist twice, takes any member called METADATA for the wheel's, and hashes the fi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from email.utils import getaddresses, parseaddr
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,6 +20,7 @@ from publisher.models import Dist, Finding
 from publisher.publish import description
 from publisher.publish.archive import Contents
 from publisher.publish.filename import Named, parse
+from publisher.remarks import remark
 
 if TYPE_CHECKING:
     from packaging.metadata import RawMetadata
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 _NEWEST = Version("2.5")  # that the index takes
 _SUMMARY_LIMIT, _LABEL_LIMIT = 512, 32  # warehouse/forklift/metadata.py
 _PRIVATE = "Private ::"
+_TOPS = (
+    *("Development Status", "Environment", "Framework", "Intended Audience", "License"),
+    *("Natural Language", "Operating System", "Programming Language", "Topic", "Typing"),
+)
+"""How all classifiers begin, since 2017."""
 
 
 def load() -> None:
@@ -49,13 +55,24 @@ def judge(contents: Contents, named: Named, note: Callable[[Finding], None]) -> 
     for rule in (_newer, _dependencies, _urls, _addresses, _texts):
         found += rule(raw)
     found += _licenses(raw, contents, named)
+    unrendered = _unrendered(raw, found)
     if found:
+        found += [f"the description does not render: {problem}" for problem in unrendered]
         raise InvalidMetadata(
             f"the index would refuse the metadata of {named.filename}: {'; '.join(found)}",
             facts={"file": named.filename, "problems": found},
         )
     _compare(raw, named)
-    _render(raw, named, note)
+    text, content_type = raw.get("description", ""), raw.get("description_content_type")
+    description.remark_on(text, content_type, named.filename, note)
+    _remark_on_classifiers(raw, named, note)
+    if unrendered:
+        raise InvalidMetadata(
+            f"the index would refuse {named.filename}: the description failed to render as "
+            f"{content_type or 'text/x-rst, the default'}",
+            facts={"file": named.filename, "problems": unrendered},
+            hint="If it is Markdown, say so in [project] readme's content-type.",
+        )
     return raw
 
 
@@ -202,6 +219,15 @@ def _texts(raw: RawMetadata) -> Iterator[str]:
         yield "'dynamic' is not a valid dynamic field"
 
 
+def _remark_on_classifiers(raw: RawMetadata, named: Named, note: Callable[[Finding], None]) -> None:
+    """Only how they begin is known here for sure: their list changes monthly."""
+    odd = [name for name in _several(raw, "classifiers") if name.split(" :: ")[0] not in _TOPS]
+    if odd:
+        what = f"the index has no classifier that begins like {', '.join(map(repr, odd))}"
+        hint = "Look for a misspelling; the index would refuse the upload, after signing."
+        note(remark("unknown-classifier", what, hint=hint, file=named.filename))
+
+
 def _licenses(raw: RawMetadata, contents: Contents, named: Named) -> Iterator[str]:
     if raw.get("license_expression") and raw.get("license"):
         yield "license is not allowed beside license-expression"
@@ -227,16 +253,11 @@ def _compare(raw: RawMetadata, named: Named) -> None:
     )
 
 
-def _render(raw: RawMetadata, named: Named, note: Callable[[Finding], None]) -> None:
+def _unrendered(raw: RawMetadata, found: Sequence[str]) -> list[str]:
+    """Why the description can't be shown; not asked where its own type makes no sense."""
     text, content_type = raw.get("description", ""), raw.get("description_content_type")
-    description.remark_on(text, content_type, named.filename, note)
-    if text and (found := description.problems(text, content_type)):
-        raise InvalidMetadata(
-            f"the index would refuse {named.filename}: the description failed to render as "
-            f"{content_type or 'text/x-rst, the default'}",
-            facts={"file": named.filename, "problems": found},
-            hint="If it is Markdown, say so in [project] readme's content-type.",
-        )
+    typed = not any("description-content-type" in problem for problem in found)
+    return description.problems(text, content_type) if text and typed else []
 
 
 def form(dist: Dist) -> tuple[tuple[str, str], ...]:

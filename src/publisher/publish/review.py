@@ -9,7 +9,13 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from publisher.errors import ExchangeError, NothingToPublish, PublisherError, Stopped
+from publisher.errors import (
+    ExchangeError,
+    IndexUnreachable,
+    NothingToPublish,
+    PublisherError,
+    Stopped,
+)
 from publisher.models import Dist, Identity, Plan, Planned
 from publisher.outlook import Form, Opinion, Outlook, Review
 from publisher.publish import contract, dists, exchange, existing, lease, plan, sources
@@ -22,6 +28,7 @@ WHY: Mapping[str, str] = {
     "identical": "the index has this very file, proven by digest",
     "conflict": "the index has another file of this name, which can never be replaced",
 }
+UNSURE = "nothing is against it, as far as can be told"
 
 
 @dataclass
@@ -46,6 +53,7 @@ class Examination(Preparation):
         self.found.played = actor is not self.provider
         self.provider, self.record.run.provider = actor, actor.name
         self.record.run.invented = not actor.knows_itself()
+        self.record.run.guessed = {} if self._here else actor.guessed()
         self.aim()
         with self._tolerant(), self.record.step("identity", "finding out who this run is"):
             self._look_who()
@@ -95,7 +103,9 @@ class Examination(Preparation):
         claims = who.claims
         publisher, register = self.provider.publisher(claims), self.provider.register(claims)
         compared = self.provider.compared
-        unknown = self.provider.guessed()
+        unknown = self.record.run.guessed
+        guesses = {value for label, value in register.items() if label in unknown}
+        publisher = {key: None if v in guesses else v for key, v in publisher.items()}
         register = {label: value for label, value in register.items() if label not in unknown}
         self.record.run.identity = replace(
             who, publisher=publisher, register=register, compared=compared
@@ -105,12 +115,20 @@ class Examination(Preparation):
         minted = self.provider.mint_verdict(who.claims)
         attested = self.provider.attest_verdict(who.claims, public=self.world.public_log)
         if self.minting:
-            self.found.mint = Opinion(minted.accepted, minted.code, minted.why)
-            self.found.attest = Opinion(attested.accepted, attested.code, attested.why)
+            self.found.mint = self._known(Opinion(minted.accepted, minted.code, minted.why))
+            self.found.attest = self._known(Opinion(attested.accepted, attested.code, attested.why))
         for objection in self.objections(who):
             self._tell(objection)
         if not self.found.played:
             self.tell_risks(who)
+
+    def _known(self, opinion: Opinion) -> Opinion | None:
+        """What is known of it: nothing of who is invented, not all of who is guessed."""
+        run = self.record.run
+        if self.found.played and run.invented:
+            return None
+        unsure = opinion.accepted and run.guessed
+        return replace(opinion, why=UNSURE, sure=False) if unsure else opinion
 
     # What
 
@@ -174,7 +192,10 @@ class Examination(Preparation):
         self, index: Index, who: Identity | None, files: Sequence[Dist], projects: Sequence[str]
     ) -> None:
         made, known = Plan(()), False
-        with self._asking(index), self.record.step("plan", f"looking at what {index.name} has"):
+        with (
+            self._asking(f"what {index.name} has") as silent,
+            self.record.step("plan", f"looking at what {index.name} has"),
+        ):
             made = plan.compare(self.http, index, files, projects)
             known = index.simple_url is not None and bool(projects)
         self._tell_there(index, made)
@@ -195,8 +216,9 @@ class Examination(Preparation):
         if self.record.run.invented and not self._here:
             self._tell_unknown(index)
             return
-        with self._asking(index):
-            exchange.confirm_audience(self.http, index, who)
+        if not silent:
+            with self._asking(f"the audience that {index.name} asks for"):
+                exchange.confirm_audience(self.http, index, who)
         for project in projects:
             self._show_form(index, who, project, new=project in made.new_projects)
         if not projects:
@@ -220,16 +242,21 @@ class Examination(Preparation):
         self.record.note(remark("repository-unknown", what, hint=hint))
 
     @contextmanager
-    def _asking(self, index: Index) -> Iterator[None]:
-        """Go on without an answer. Of a job that isn't here, nobody knows what network it has."""
+    def _asking(self, what: str) -> Iterator[list[IndexUnreachable]]:
+        """Go on without an answer. Of a job that isn't here, nobody knows what network it has.
+
+        Yields a list that then has the error, if the index did not answer at all.
+        """
+        silent: list[IndexUnreachable] = []
         try:
-            yield
+            yield silent
         except ExchangeError as error:
+            silent += [error] if isinstance(error, IndexUnreachable) else []
             if self._here:
                 self._tell(error)
             else:
-                what = f"{index.name} could not be looked at: {error.message}"
-                self.record.note(remark("index-not-readable", what))
+                why = f"{what} could not be read: {error.message}"
+                self.record.note(remark("index-not-readable", why))
 
     @property
     def _here(self) -> bool:
@@ -242,8 +269,9 @@ class Examination(Preparation):
         pending = {"project_name": project} if project and new else {}
         form = {"provider": self.provider.name, **filled, **pending}
         url = index.publishing_url(None if new else project, form)
-        unknown = {} if self._here else self.provider.guessed()
-        self.found.forms.append(Form(index.name, project, {**who.register, **unknown}, url))
+        known = {**who.register, **self.record.run.guessed}
+        shown = {label: known[label] for label in fields or known if label in known}
+        self.found.forms.append(Form(index.name, project, shown, url))
         if project and new:
             what = f"{project} is not on {index.name} yet: register a pending publisher for it"
             hint = "The first upload token creates the project; until then, the name is free."

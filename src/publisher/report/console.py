@@ -162,7 +162,7 @@ class Console:
             self._pen.line(f"  {line}")
         limit = 400 if self._verbosity < 1 else 100_000
         for name, value in telling(facts).items():
-            if self._verbosity < 1 and _told(value, hint):
+            if self._verbosity < 1 and (_told(value, hint) or _said(value, message)):
                 continue
             if isinstance(value, list | tuple) and len(value) > FEW:
                 self._lines(name, [fact(item, limit) for item in value])
@@ -195,6 +195,11 @@ class Console:
 
     def _clean(self, text: str) -> str:
         return clean(text, self._encoding)
+
+
+def _said(value: object, message: str) -> bool:
+    """Whether a fact of several words, such as an error's own, stands in the message already."""
+    return isinstance(value, str) and " " in value and value in message
 
 
 def _told(value: object, hint: str) -> bool:

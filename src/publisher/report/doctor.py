@@ -46,14 +46,19 @@ def lines(run: Run) -> Iterator[Line]:
     if run.identity:
         yield "", ""
         verb = "Would be" if review.played else "This is"
-        verb = "Judged as an invented" if review.played and run.invented else verb
         who = flat(run.identity.label) or "an unknown publisher"
-        yield f"{verb} {who}, identified by {flat(run.identity.issuer)}.", "bold"
+        if review.played and run.invented:
+            yield f"Not known: as whom. {who} is invented, since no git remote names it.", "bold"
+            yield "So it is not known what the index and Sigstore would say.", ""
+        else:
+            yield f"{verb} {who}, identified by {flat(run.identity.issuer)}.", "bold"
         if review.played and not run.invented:
             yield "No CI is around: check the names below, which are taken from the checkout.", ""
     yield from _forms(review)
-    yield from _said("The index, asked for an upload token once that is registered", review.mint)
-    yield from _said("Sigstore and the index, of an attestation", review.attest)
+    unknown = _unknown(run)
+    asked = "The index, asked for an upload token once that is registered"
+    yield from _said(asked, review.mint, unknown)
+    yield from _said("Sigstore and the index, of an attestation", review.attest, unknown)
     if review.plan:
         yield "", ""
         rows = [["file", "index", "what will happen", ""]]
@@ -72,11 +77,18 @@ def _forms(review: Review) -> Iterator[Line]:
             yield f"  {flat(form.url)}", ""
 
 
-def _said(who: str, opinion: Opinion | None) -> Iterator[Line]:
+def _said(who: str, opinion: Opinion | None, unknown: str) -> Iterator[Line]:
     if opinion:
-        verdict = "yes" if opinion.accepted else "NO"
+        verdict = "yes, " if opinion.accepted else "NO, "
+        said = f"{verdict}{flat(opinion.why)}" if opinion.sure else f"{opinion.why}; {unknown}"
         yield "", ""
-        yield f"{who}: {verdict}, {flat(opinion.why)}", "" if opinion.accepted else "red"
+        yield f"{who}: {said}", "" if opinion.accepted else "red"
+
+
+def _unknown(run: Run) -> str:
+    """``not known: which workflow``, if that is guessed."""
+    names = (f"which {label.lower().removesuffix(' name')}" for label in run.guessed)
+    return f"not known: {', '.join(names)}" if run.guessed else ""
 
 
 def last_word(run: Run) -> Line:
@@ -91,6 +103,13 @@ def last_word(run: Run) -> Line:
             "There is nothing to publish here. Nothing else is wrong, as far as can be seen.",
             "bold",
         )
+    if review.played and run.invented:
+        return (
+            "Nothing is wrong with what is here. Not known: as whom it would be published.",
+            "bold",
+        )
+    if unknown := _unknown(run):
+        return f"Nothing here stands against publishing, as far as can be told; {unknown}.", "bold"
     if review.played:
         return "Nothing here stands against publishing, once it runs in a CI.", "bold green"
     return "Nothing stands against publishing, as far as can be seen from here.", "bold green"

@@ -18,6 +18,8 @@ _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _LEADING_COMMAND = re.compile(r"(?<![0-9A-Za-z_|:])::")
 _INNER_COMMAND = re.compile(r"##(?=\w*\[)")
 _SPACES = frozenset({"\t", "\x0b", "\x0c", "\x85", "\u2028", "\u2029"})
+_COMMAND = re.compile(r"`[^`]+`")
+_KEPT = "\ue000"  # a space that no line breaks at, while lines are broken
 _INVISIBLE = frozenset({"Cc", "Cf"})
 # Default-ignorable code points of other categories (Unicode, DerivedCoreProperties).
 _IGNORED = re.compile(
@@ -74,7 +76,7 @@ def https(url: str | None) -> str:
 
 
 def wrap(text: str, width: int, indent: str = "") -> list[str]:
-    """Break prose at spaces; lines that are indented themselves (YAML, code) stay as they are."""
+    """Break prose at spaces; what is code stays whole: lines that are indented, and `commands`."""
     lines: list[str] = []
     for line in text.split("\n"):
         if line.startswith(" ") or len(indent) + len(line) <= width:
@@ -87,28 +89,45 @@ def wrap(text: str, width: int, indent: str = "") -> list[str]:
 def _broken(line: str, width: int, indent: str) -> list[str]:
     import textwrap
 
-    return textwrap.wrap(
-        line,
+    kept = _COMMAND.sub(lambda found: found[0].replace(" ", _KEPT), line)
+    lines = textwrap.wrap(
+        kept,
         width,
         initial_indent=indent,
         subsequent_indent=indent,
         break_long_words=False,
         break_on_hyphens=False,
     )
+    return [line.replace(_KEPT, " ") for line in lines]
 
 
 def fact(value: object, limit: int) -> str:
-    """A fact in a few words; longer than ``limit`` characters, it says how much is left out."""
-    if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
-        text = ", ".join(value)
-    elif isinstance(value, str):
-        text = value
+    """A fact in a few words; of one longer than ``limit`` characters, the first whole values."""
+    text = _whole(value)
+    if len(text) <= limit:
+        return text
+    if isinstance(value, Mapping):
+        parts = [f"{name}: {_whole(item)}" for name, item in value.items()]
     else:
-        import json
+        parts = [*map(_whole, value)] if isinstance(value, list | tuple) else [text]
+    shown, room = 0, limit
+    while shown < len(parts) - 1 and len(parts[shown]) <= room:
+        room -= len(parts[shown]) + 2
+        shown += 1
+    if not shown:
+        left = len(text) - limit
+        return f"{text[:limit]} ... ({left} more characters: --verbose)"
+    return f"{', '.join(parts[:shown])} and {len(parts) - shown} more: --verbose"
 
-        text = json.dumps(value, default=str, ensure_ascii=False)
-    left = len(text) - limit
-    return text if left <= 0 else f"{text[:limit]} ... ({left} more characters: --verbose)"
+
+def _whole(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+        return ", ".join(value)
+    import json
+
+    return json.dumps(value, default=str, ensure_ascii=False)
 
 
 def telling(facts: Mapping[str, object]) -> dict[str, object]:
