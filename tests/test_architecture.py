@@ -92,7 +92,7 @@ MAY = {
     # project is
     "surroundings": f"{TOOLS} options providers providers.* rehearsal publish.identity "
     "publish.person publish.sources",
-    "consumer": f"{TOOLS} reading signals surroundings report.* verify.*",
+    "consumer": f"{TOOLS} git reading signals surroundings report.* verify.*",
     "cli": f"publisher {TOOLS} consumer incumbent options reading settings signals surroundings "
     f"usage providers providers.base report.* rehearsal publish.journal publish.recorder "
     f"{COMPOSERS}",

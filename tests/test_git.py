@@ -218,3 +218,14 @@ def test_a_checkout_of_another_user(checkout: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError):  # plain git refuses
         _git(checkout, "rev-parse", "HEAD")
     assert git.commit_time(checkout, env=ENV) == TIME
+
+
+def test_who_commits_here(checkout: Path, tmp_path: Path) -> None:
+    env = {**ENV, "HOME": str(tmp_path)}
+    assert git.user(checkout, env=env) is None
+    (tmp_path / ".gitconfig").write_text("[user]\nname = Ada\n", encoding="utf-8")
+    assert git.user(checkout, env=env) == "Ada"
+    assert git.user(tmp_path, env=env) == "Ada"
+    assert git.run(checkout, "config", "--get", "user.name", env=env) is None
+    _git(checkout, "config", "user.name", "Ada of this checkout")
+    assert git.user(checkout, env=env) == "Ada of this checkout"

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from publisher import signals, surroundings
+from publisher import git, signals, surroundings
 from publisher.ahead import ahead, waited
 from publisher.errors import (
     EvidenceIncomplete,
@@ -162,10 +162,14 @@ class Consumer:
             project, version = targets.requirement(name)
             if not version:
                 raise InvalidValue(f"--accept: {name} needs a version, NAME==VERSION")
-            found = pinning.accept(
-                targets.Target(project, version), self._who(), self.options.reason or ""
-            )
+            target = targets.Target(project, version)
+            if not self.options.index:
+                target = targets.at_home(asked, Path(), project, version)
+            found = pinning.accept(target, self._who(), self.options.reason or "")
             self.examined.verdicts.append(found)
+        self.console.lines(
+            [(f"GIVEN UP: {one}", "bold red") for one in pinning.given_up], loud=True
+        )
         self.examined.verdicts += pinning.all(asked)
         if names := changed(book.projects, pinning.memories):
             text = pins.write(replace(book, projects=pinning.memories))
@@ -189,8 +193,9 @@ class Consumer:
                 _write(pylock.enrich(path.read_text("utf-8"), known), path)
 
     def _who(self) -> str:
-        """Who accepts: as the CI knows them, else as the system does."""
-        return next((self.env[name] for name in ACTORS if self.env.get(name)), "somebody")
+        """Who accepts: as the CI knows them, else as the system or git does."""
+        known = next((self.env[name] for name in ACTORS if self.env.get(name)), "")
+        return known or git.user(Path(), env=self.env) or "somebody"
 
 
 def _book(path: Path) -> pins.Pins:

@@ -47,11 +47,12 @@ _ENVIRONMENT = {
     "LC_ALL": "C",
 }
 _INHERITED = ("PATH", "SYSTEMROOT")
+_PERSONAL = ("HOME", "USERPROFILE", "XDG_CONFIG_HOME")
 
 _USERINFO = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/@]*@")
 
 
-def run(folder: Path, *args: str, env: Mapping[str, str]) -> str | None:
+def run(folder: Path, *args: str, env: Mapping[str, str], personal: bool = False) -> str | None:
     """Ask git about ``folder`` and return its answer without the final newline.
 
     Only reading commands that neither look at the work tree nor show a patch are safe here:
@@ -61,6 +62,7 @@ def run(folder: Path, *args: str, env: Mapping[str, str]) -> str | None:
         folder: Anywhere inside the checkout.
         args: The command, such as ``"rev-parse", "HEAD"``.
         env: The environment to take ``PATH`` and ``SYSTEMROOT`` from; git sees nothing else of it.
+        personal: Whether git reads the configuration of whoever runs this, too.
 
     Returns:
         ``None`` when there is no git, no repository, no answer within ten seconds or an error.
@@ -71,6 +73,9 @@ def run(folder: Path, *args: str, env: Mapping[str, str]) -> str | None:
     command = [git, "--no-pager", "--no-replace-objects", "-C", str(folder)]
     command += [part for setting in _SETTINGS for part in ("-c", setting)]
     child = _ENVIRONMENT | {name: env[name] for name in _INHERITED if name in env}
+    if personal:
+        del child["GIT_CONFIG_GLOBAL"]
+        child |= {name: env[name] for name in _PERSONAL if name in env}
     try:
         done = subprocess.run(
             [*command, *args],
@@ -109,6 +114,11 @@ def remote(folder: Path, *, env: Mapping[str, str]) -> tuple[str, str]:
     """Host and path that ``origin`` names, such as the forge's and the repository's; else empty."""
     found = _ORIGIN.fullmatch(origin(folder, env=env) or "")
     return (found[1], found[2]) if found else ("", "")
+
+
+def user(folder: Path, *, env: Mapping[str, str]) -> str | None:
+    """The name under which somebody commits here (``user.name``), if git knows one."""
+    return run(folder, "config", "--get", "user.name", env=env, personal=True) or None
 
 
 def head(folder: Path, *, env: Mapping[str, str]) -> str | None:

@@ -95,7 +95,11 @@ def test_the_program_does_not_depend_on_what_only_act_does() -> None:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_all_examples_use_the_same_address(path: Path) -> None:
-    ours = [name for name in uses(load(path)) if "publisher" in name]
+    workflow = load(path)
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    fetched = [step["with"] for step in steps if "repository" in step.get("with", {})]
+    names = [*uses(workflow), *(f"{one['repository']}@{one['ref']}" for one in fetched)]
+    ours = [name for name in names if "publisher" in name]
     assert ours
     assert {name.removeprefix("https://github.com/") for name in ours} == {OURS}
     assert OURS.rpartition("@v")[2] == publisher.__version__

@@ -39,16 +39,16 @@ def test_members_are_named(tmp_path: Path, make: Make, top: str) -> None:
     said = describe(ours, theirs)
     assert f"{top}mine is only in yours" in said
     assert said.endswith(f"{top}theirs is only in the index's")
-    assert f"{top}a.py" in said.partition(" differs")[0]
+    assert f"{top}a.py" in said.partition(" differ")[0]
     assert "same" not in said
 
 
 def test_many_members_are_counted(tmp_path: Path) -> None:
     ours = write_zip(tmp_path / "a" / WHEEL, {f"f{n}": "1" for n in range(7)})
     theirs = write_zip(tmp_path / "b" / WHEEL, {f"f{n}": "2" for n in range(7)})
-    assert describe(ours, theirs) == "f0, f1, f2 (and 4 more) differs"
+    assert describe(ours, theirs) == "f0, f1, f2 (and 4 more) differ"
     three = write_zip(tmp_path / "c" / WHEEL, {f"f{n}": "2" for n in range(3)})
-    assert describe(theirs, three) == "f3, f4, f5 (and 1 more) is only in yours"
+    assert describe(theirs, three) == "f3, f4, f5 (and 1 more) are only in yours"
 
 
 def test_members_of_a_wheel(tmp_path: Path) -> None:

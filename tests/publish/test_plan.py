@@ -79,7 +79,7 @@ def test_new_identical_and_conflict(sandbox: Sandbox, http: Http, tmp_path: Path
 
         with pytest.raises(ReleaseConflict) as conflict:
             plan(http, index, [sdist, changed], skip_existing=True)
-    difference = "a.py, widget-1.0.dist-info/RECORD differs"
+    difference = "a.py, widget-1.0.dist-info/RECORD differ"
     assert conflict.value.message == f"pypi already has another {WHEEL}: {difference}"
     assert conflict.value.facts == {
         "index": "pypi",

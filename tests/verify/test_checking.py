@@ -76,6 +76,10 @@ def test_a_project_that_is_not_there(reader: Reader, names: tuple[str, ...]) -> 
         (["nowhere.whl"], "path-not-found"),
         (["uv.lock"], "path-not-found"),
         (["some/folder"], "path-not-found"),
+        (["nope.lock"], "path-not-found"),
+        (["nope.tar.gz"], "path-not-found"),
+        (["NOPE.TOML"], "path-not-found"),
+        (["Pipfile.lock"], "invalid-value"),
         ([], "path-not-found"),
         (["widget>=1"], "invalid-value"),
         (["--index", "http://index.example/simple", "widget"], "invalid-value"),
@@ -88,6 +92,7 @@ def test_a_project_that_is_not_there(reader: Reader, names: tuple[str, ...]) -> 
 )
 def test_what_can_not_be_meant(reader: Reader, argv: list[str], code: str) -> None:
     (reader.folder / "broken.lock").write_text("#identities 9\n")
+    (reader.folder / "Pipfile.lock").write_text("{}\n")
     (reader.folder / "requirements.txt").write_text("widget>=1\n" if argv else "")
     if not argv:
         (reader.folder / "requirements.txt").unlink()
@@ -184,6 +189,33 @@ def test_changed_provenance_fails(
     assert log["results"][0]["ruleId"] == "evidence-fails"
     commands = reader.run("verify", project_name, "--format", "github")[1]
     assert f"::error title=evidence-fails {project_name} 1.0::" in commands
+
+
+def results(reader: Reader, *argv: str | Path) -> list[tuple[str, str, str, int]]:
+    """Rule, level, file and line of each result in SARIF."""
+    (run,) = json.loads(reader.run("verify", *argv, "--format", "sarif")[1])["runs"]
+    assert all(rule["help"]["text"] for rule in run["tool"]["driver"]["rules"])
+    places = [one["locations"][0]["physicalLocation"] for one in run["results"]]
+    return [
+        (one["ruleId"], one["level"], at["artifactLocation"]["uri"], at["region"]["startLine"])
+        for one, at in zip(run["results"], places, strict=True)
+    ]
+
+
+def test_each_reason_to_fail_is_a_result(reader: Reader, widget: Path, project_name: str) -> None:
+    other = f"{project_name}-b"
+    reader.publish(other, "1.0", attested=False)
+    lock = reader.requirements(f"{project_name}==1.0", f"{other}==1.0")
+    assert reader.run("pin", project_name)[0] == 0
+    found = results(reader, lock, "--locked")
+    assert ("pins-out-of-date", "error", lock, 2) in found
+    assert ("D00", "note", lock, 2) in found
+    assert ("D00", "error", lock, 2) in results(reader, lock, "--fail-on", "note")
+    assert ("nothing-verified", "error", "identities.lock", 1) in results(reader, other)
+    (reader.folder / lock).write_text(f"# nothing\n{project_name}==9.0\n")
+    assert results(reader, lock) == [("evidence-incomplete", "error", lock, 2)]
+    commands = reader.run("verify", lock, "--format", "github")[1]
+    assert f"::error file={lock},line=2,title=evidence-incomplete {project_name} 9.0::" in commands
 
 
 UNKNOWN = json.dumps(

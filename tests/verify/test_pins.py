@@ -147,13 +147,15 @@ def test_windows_line_ends_are_read() -> None:
 
 
 WRONG: list[tuple[str, str]] = [
-    ("", "line 1, column 1: it begins with '#identities 1'"),
+    ("", "line 1, column 1: it must begin with '#identities 1'"),
     ("\ufeff#identities 1\n", "line 1, column 1"),
     ("#identities 2\n", "line 1, column 1: this is version 2, too new"),
     ("#identities 1\nWidget none since=1\n", "line 2, column 1: 'Widget' is not a project's"),
     ("#identities 1\n\u212aivy none since=1\n", "line 2, column 1"),
     ("#identities 1\n-a none since=1\n", "line 2, column 1: '-a' is not a project's"),
-    ("#identities 1\n<<<<<<< ours\n", "line 2, column 1: git left a conflict here"),
+    ("#identities 1\n<<<<<<< ours\n", "line 2, column 1: a merge conflict marker: resolve it"),
+    ("<<<<<<< ours\n#identities 1\n", "line 1, column 1: a merge conflict marker: resolve it"),
+    ("#identities 1\n||||||| base\n", "line 2, column 1: a merge conflict marker: resolve it"),
     ("#identities 1\na\n", "line 2, column 1: it should name the kind of fact here"),
     ("#identities 1\na id one github\n", "line 2, column 1: the number of an identity"),
     ("#identities 1\na id 1 github since=1\n", "line 2, column 1: last names no version"),

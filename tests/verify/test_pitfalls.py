@@ -173,7 +173,7 @@ def test_several_workflows_may_publish_one_release(reader: Reader, project_name:
     assert reader.rules("--locked", project_name) == {"D03": "error", "D10": "error"}
 
 
-def test_a_set_of_identities_is_learnt_at_once() -> None:
+def test_a_set_of_identities_is_learned_at_once() -> None:
     """Pitfall 17: neither of two that were always there is pending."""
     second = replace(GITHUB, workflow="wheels.yml")
     both = [one(each, publishers=(second,)) for each in history()]

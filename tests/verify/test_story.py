@@ -140,7 +140,7 @@ def _sarif(pinned: Reader, lock: str, name: str, rule: str, severity: str) -> No
     assert f"::{level} file={lock},line=2,title={rule} {name} 2.0::" in commands
 
 
-def test_a_rename_is_a_note_and_is_learnt(pinned: Reader, project_name: str) -> None:
+def test_a_rename_is_a_note_and_is_learned(pinned: Reader, project_name: str) -> None:
     renamed = publish(
         job("octo-org/gadget"), links={"Source": "https://github.com/octo-org/gadget"}
     )

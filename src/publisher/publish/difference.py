@@ -32,9 +32,11 @@ def describe(ours: Path, theirs: Path) -> str:
         return f"the archives can't be compared ({error})"
     changed = sorted(name for name in mine.keys() & other.keys() if mine[name] != other[name])
     parts = [
-        _some("differs", changed),
-        _some("is only in yours", sorted(mine.keys() - other.keys())),
-        _some("is only in the index's", sorted(other.keys() - mine.keys())),
+        _some("differs", "differ", changed),
+        _some("is only in yours", "are only in yours", sorted(mine.keys() - other.keys())),
+        _some(
+            "is only in the index's", "are only in the index's", sorted(other.keys() - mine.keys())
+        ),
     ]
     return "; ".join(part for part in parts if part) or (
         "the members are equal, only times, order or compression differ: "
@@ -64,9 +66,9 @@ def _digest(content: IO[bytes]) -> str:
     return digest.hexdigest()
 
 
-def _some(what: str, names: list[str]) -> str:
-    """``a, b, c and 4 more differs``, or nothing."""
+def _some(one: str, many: str, names: list[str]) -> str:
+    """``a differs``, ``a, b, c (and 4 more) differ``, or nothing."""
     if not names:
         return ""
     more = f" (and {len(names) - SHOWN} more)" if len(names) > SHOWN else ""
-    return f"{', '.join(names[:SHOWN])}{more} {what}"
+    return f"{', '.join(names[:SHOWN])}{more} {one if len(names) == 1 else many}"

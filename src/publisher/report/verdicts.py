@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,7 @@ from publisher.verify.model import Change, Examination, Observed, Publisher, Ver
 
 SCHEMA = "publisher.verify/1"
 Line = tuple[str, str]
+BARE = {"unattested", "cannot-attest-here"}
 UNDECIDED = {"failed", "incomplete"}
 """Nobody can accept these."""
 LABEL, WIDTH = 11, 100
@@ -59,22 +61,37 @@ def show(text: str) -> None:
 
 
 def tell(console: Console, examined: Examination, *, verbose: bool) -> None:
-    """Show people what was found; notes one by one only if they want all of it."""
+    """Show people what was found; notes one by one only if they fail or all of it is wanted.
+
+    What a rule may mean is said once.
+    """
     console.lines(lines(examined, verbose=verbose), loud=False)
+    advised: set[str] = set()
     for verdict in examined.verdicts:
-        told = [one for one in verdict.changes if verbose or one.severity != "note"]
-        for change in told:
-            console.lines(change_lines(change), loud=True)
-        if any(one.severity != "note" for one in told) and status(verdict) not in UNDECIDED:
-            accept = f"publisher pin --accept {verdict.project}=={verdict.version} --reason TEXT"
+        for change in verdict.changes:
+            if verbose or change.severity != "note" or examined.fails(change):
+                console.lines(change_lines(change, advise=change.rule not in advised), loud=True)
+                advised.add(change.rule)
+        if accept := way_out(examined, verdict):
             console.lines([(f"  {'accept':<{LABEL}}{flat(accept)}", "dim")], loud=True)
     changes = [change for verdict in examined.verdicts for change in verdict.changes]
-    notes = Counter(change.rule for change in changes if change.severity == "note")
+    quiet = [one for one in changes if one.severity == "note" and not examined.fails(one)]
+    notes = Counter(change.rule for change in quiet)
     if notes and not verbose:
         titles = {change.rule: change.title for change in changes}
         what = ", ".join(f"{notes[rule]}x {rule} {titles[rule]}" for rule in sorted(notes))
         console.lines([(f"notes: {what} (--verbose shows them)", "dim")], loud=False)
     console.lines(_uncompared(examined), loud=False)
+
+
+def way_out(examined: Examination, verdict: Verdict) -> str:
+    """The command that accepts a release, where there is something that can be accepted."""
+    told = [one for one in verdict.changes if one.severity != "note" or examined.fails(one)]
+    if not told or status(verdict) in UNDECIDED:
+        return ""
+    place = verdict.place
+    lock = f"{shlex.quote(place.path)} " if place and not place.usual else ""
+    return f"publisher pin {lock}--accept {verdict.project}=={verdict.version} --reason TEXT"
 
 
 def _uncompared(examined: Examination) -> Iterator[Line]:
@@ -91,8 +108,12 @@ def lines(examined: Examination, *, verbose: bool = False) -> Iterator[Line]:
     if not examined.verdicts:
         return
     rows = [["status", "release", "files", "published by", ""]]
-    rows += [_row(verdict) for verdict in examined.verdicts]
-    yield from table(rows)
+    rows += [_row(verdict) for verdict in examined.verdicts if not verdict.own]
+    if len(rows) > 1:
+        yield from table(rows)
+    own = sum(verdict.own for verdict in examined.verdicts)
+    if own and verbose:
+        yield f"  {several(own, 'project')} of your own, not asked about", "dim"
     for file in (file for verdict in examined.verdicts for file in verdict.files if verbose):
         log = f", log entry {file.log_index} of {_time(file.logged)}" if file.logged else ""
         yield f"  {flat(file.filename)}: {file.status}{log} {flat(file.why)}".rstrip(), "dim"
@@ -101,22 +122,32 @@ def lines(examined: Examination, *, verbose: bool = False) -> Iterator[Line]:
         ended = "HAS ENDED" if root.stale else "is good until"
         yield f"  trust root {root.sha256[:12]} {ended} {_time(root.date)}", "dim"
     for verdict in examined.verdicts:
+        if verbose and (taken := verdict.accepted):
+            what = f"{taken.who}, {taken.when.date()}: {taken.reason}"
+            yield f"  {flat(f'{verdict.project} {verdict.version}: accepted by {what}')}", "dim"
         if verdict.files and verdict.remark:
             yield f"  {flat(verdict.project)}: {flat(verdict.remark)}", ""
 
 
-def change_lines(change: Change) -> Iterator[Line]:
+def change_lines(change: Change, *, advise: bool = True) -> Iterator[Line]:
     """A change as a person reads it: what happened, what was, what is, what it may mean."""
     what = f"{change.severity} {change.rule} {change.title}".rstrip()
     yield f"{what}: {flat(change.project)} {flat(change.version)}", STYLES[change.severity]
+    for name, value in compared(change):
+        yield f"  {name:<{LABEL}}{flat(value)}", ""
+    if change.file:
+        yield f"  {'file':<{LABEL}}{flat(change.file)}", ""
+    message = change.message if advise else change.message.removesuffix(change.advice)
+    yield from ((line, "") for line in wrap(flat(message.rstrip()), WIDTH, "  "))
+
+
+def compared(change: Change) -> Iterator[tuple[str, str]]:
+    """What was and what is, each with its label."""
     links = change.rule in {"U01", "U02", "U03"}
     names = ("publisher", "its link") if links else ("until now", "now")
     for name, value in zip(names, ("before", "now"), strict=True):
         if change.facts.get(value):
-            yield f"  {name:<{LABEL}}{flat(_fact(change.facts[value]))}", ""
-    if change.file:
-        yield f"  {'file':<{LABEL}}{flat(change.file)}", ""
-    yield from ((line, "") for line in wrap(flat(change.message), WIDTH, "  "))
+            yield name, _fact(change.facts[value])
 
 
 def last_word(examined: Examination) -> Line:
@@ -127,9 +158,11 @@ def last_word(examined: Examination) -> Line:
     if examined.exit_code:
         return f"{what}; exit code {examined.exit_code}.", "bold red"
     changes = [change for verdict in examined.verdicts for change in verdict.changes]
+    if bare := sum(file.status in BARE for file in seen):
+        what += f", {bare} {'has' if bare == 1 else 'have'} no attestation"
     if loud := sum(change.severity != "note" for change in changes):
         return f"{what}; {several(loud, 'finding')} to look at.", "bold yellow"
-    return f"{what}, nothing else to say.", "bold green"
+    return (f"{what}." if bare else f"{what}, nothing else to say."), "bold green"
 
 
 def who(publisher: Publisher) -> str:
@@ -151,12 +184,13 @@ def _row(verdict: Verdict) -> list[str]:
     why = next((file.why for file in verdict.files if file.why), "")
     verified = sum(file.status == "verified" for file in verdict.files)
     rules = dict.fromkeys(change.rule for change in verdict.changes if change.severity != "note")
+    accepted = f"accepted by {verdict.accepted.who}" if verdict.accepted else ""
     return [
         status(verdict),
         flat(f"{verdict.project} {verdict.version}"),
         f"{verified}/{len(verdict.files)}",
         flat(", ".join(map(who, publishers)) or "-"),
-        flat(" ".join(rules) or why or ("" if verdict.files else verdict.remark)),
+        flat(" ".join(rules) or why or ("" if verdict.files else verdict.remark) or accepted),
     ]
 
 

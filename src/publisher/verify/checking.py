@@ -73,20 +73,15 @@ class Check:
         pinned = target.project in self.memories
         if target.impossible:
             return unknown(target, target.impossible, status="failed")
-        if self.is_private(target.project):
-            return self.silent(target, "private: no index is asked")
-        if target.elsewhere:
-            return self.silent(target, target.elsewhere)
+        if why := self.silence(target):
+            here, own = target.place, target.own
+            return Verdict(target.project, target.version, place=here, remark=why, own=own)
         try:
             page = self.page(target)
             release = self.evidence.release(page, self.version(page, target))
         except NotHere as error:
             return unknown(target, str(error), pinned=pinned)
         return self.judged(target, release)
-
-    def silent(self, target: Target, remark: str) -> Verdict:
-        """The verdict on what is not looked at."""
-        return Verdict(target.project, target.version, place=target.place, remark=remark)
 
     def judged(self, target: Target, release: Release) -> Verdict:
         """The verdict on a release that was observed."""
@@ -100,11 +95,15 @@ class Check:
                 why = f"the project is {release.project_status}, the index shows no files of it"
             wanted = missing(target, why)
         pinned = memory is not None
-        return Verdict(target.project, release.version, wanted, changes, target.place, pinned)
+        found = Verdict(target.project, release.version, wanted, changes, target.place, pinned)
+        accepted = {one.version: one for one in memory.accepted} if memory else {}
+        return replace(found, accepted=accepted.get(release.version))
 
-    def is_private(self, project: str) -> bool:
-        """Whether no index may hear this name."""
-        return any(fnmatchcase(project, pattern) for pattern in self.private)
+    def silence(self, target: Target) -> str:
+        """Why no index may be asked about it, or nothing."""
+        if any(fnmatchcase(target.project, pattern) for pattern in self.private):
+            return "private: no index is asked"
+        return target.elsewhere
 
     def page(self, target: Target) -> Page:
         """The project's page. Raises ``NotHere``."""
@@ -119,7 +118,8 @@ class Check:
         latest = page.latest() if not target.version else None
         version = target.version or str(latest or "")
         if not page.release(version) and page.status != "quarantined":
-            raise NotHere(f"the index has no files of {target.project} {version}".rstrip())
+            what = f"{target.project} {version}".rstrip()
+            raise NotHere(f"the index has no files of {what} ({page.url})")
         return version
 
 

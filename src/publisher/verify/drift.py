@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from publisher.verify import recall
 from publisher.verify.changes import SSH_RERUN, name
 from publisher.verify.locks import Locked
-from publisher.verify.model import Change, Memory, Observed, Publisher, Release, Severity
+from publisher.verify.model import Change, Memory, Observed, Publisher, Release, Seen, Severity
 from publisher.verify.rules import RANK, change
 
 LATE = timedelta(hours=24)
@@ -160,10 +160,50 @@ def _remembered(memory: Memory, release: Release) -> Iterator[Change]:
     if any(file.status in recall.UNDECIDED for file in files):
         return  # what can't be verified now is not known to differ
     if recall.digest(memory, files) != seen.digest:
-        now = f"{len(recall.attested(files))} of {len(files)} files attested"
+        now = f"{_attested(len(recall.attested(release.files)), len(release.files))}; "
+        now += "; ".join(_since_pinned(memory, release, seen, files))
         happened = "its files, their identities or their statements are not those that were pinned"
-        before = f"{seen.attested} of {seen.total} files attested"
+        before = _attested(seen.attested, seen.total)
         yield change("D19", "error", release, happened, before=before, now=now)
+
+
+def _attested(some: int, total: int) -> str:
+    return f"{some} of {total} file{'s' * (total != 1)} attested"
+
+
+def _since_pinned(
+    memory: Memory, release: Release, seen: Seen, files: list[Observed]
+) -> Iterator[str]:
+    """What differs, as far as is remembered: counts, identities, and one hash over all files."""
+    came = [file.filename for file in release.files if file not in files]
+    if came:
+        yield f"new: {', '.join(sorted(came))}"
+    if gone := max(seen.total - len(files), 0):
+        yield f"gone: {gone if files else 'all'} of the {seen.total} that were pinned"
+        return
+    added = [
+        one.filename
+        for one in files
+        if recall.digest(memory, [file for file in files if file is not one]) == seen.digest
+    ]
+    if added:
+        yield f"new: {', '.join(added)}"
+        return
+    then = {pin.number for pin in memory.identities} & set(seen.identities)
+    found = [publisher for file in recall.attested(files) for publisher in file.publishers]
+    others = {
+        name(publisher)
+        for publisher in found
+        if (pin := recall.find(memory.identities, publisher)) is None or pin.number not in then
+    }
+    if others:
+        yield f"another identity: {', '.join(sorted(others))}"
+    elif len(recall.attested(files)) == seen.attested:
+        names = ", ".join(sorted(file.filename for file in files))
+        yield f"another digest or statement, of one of these: {names}"
+    else:
+        bare = ", ".join(sorted(file.filename for file in recall.bare(files)))
+        yield f"no attestation: {bare}" if bare else "attestations that were not there"
 
 
 def _was_there(uploaded: datetime | None, at: datetime | None) -> bool:

@@ -13,6 +13,8 @@ from urllib.parse import unquote, urlsplit
 from packaging.utils import InvalidName, canonicalize_name
 
 Table = Mapping[str, Any]
+KINDS = "pylock.toml, pylock.NAME.toml, uv.lock, poetry.lock, pdm.lock, NAME.txt with hashes"
+"""What can be read, for people."""
 
 
 class Unreadable(ValueError):

@@ -169,6 +169,8 @@ class Change:
     facts: Mapping[str, object] = field(default_factory=dict)
     file: str = ""
     title: str = ""
+    advice: str = ""
+    """The end of ``message``: what it may mean and what to do, the same for all of a rule."""
 
 
 @dataclass(frozen=True)
@@ -177,6 +179,8 @@ class Place:
 
     path: str
     line: int = 1
+    usual: bool = True
+    """Whether ``pin --accept`` finds the lock by itself."""
 
 
 @dataclass(frozen=True)
@@ -194,6 +198,10 @@ class Verdict:
     place: Place | None = None
     pinned: bool = False
     remark: str = ""
+    accepted: Acceptance | None = None
+    """Who took this release as it is."""
+    own: bool = False
+    """Whether it is of the user's own sources, which no index is asked about."""
 
 
 @dataclass(frozen=True)
@@ -217,3 +225,7 @@ class Examination:
     findings: list[Finding] = field(default_factory=list)
     """What is to be said of the run as a whole."""
     requests: int = 0
+
+    def fails(self, change: Change) -> bool:
+        """Whether a change is at or above the severity that is a failure."""
+        return SEVERITIES.index(change.severity) <= SEVERITIES.index(self.fail_on)

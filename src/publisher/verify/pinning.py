@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from publisher.errors import InvalidValue
-from publisher.verify import drift, recall, remember
-from publisher.verify.checking import Check
+from publisher.verify import changes, drift, recall, remember
+from publisher.verify.checking import Check, changes_of
 from publisher.verify.model import Change, Memory, Release, Severity, Verdict
 from publisher.verify.pages import Page
 from publisher.verify.shelf import NotHere
@@ -17,6 +17,8 @@ from publisher.verify.verdict import severe
 
 HISTORY = 10
 """Releases that first use is informed by."""
+MOVES = {"D02", "D07", "D11", "D12", "D14", "D27"}
+"""Notes that tell a step away from what is remembered."""
 
 
 @dataclass
@@ -31,13 +33,15 @@ class Pinning:
     threshold: Severity
     now: datetime
     memories: dict[str, Memory] = field(default_factory=dict)
+    given_up: list[str] = field(default_factory=list)
+    """What acceptances took away, a sentence each."""
 
     def __post_init__(self) -> None:
         """Begin with what is remembered already."""
         self.memories.update(self.check.memories)
 
     def all(self, targets: Sequence[Target]) -> list[Verdict]:
-        """Look at each, learn from it, and say what was learnt.
+        """Look at each, learn from it, and say what was learned.
 
         Of a project in a lock, only what that lock installs stays remembered by its files.
         """
@@ -52,25 +56,32 @@ class Pinning:
         return [self._one(target, keep) for target in targets]
 
     def accept(self, target: Target, who: str, reason: str) -> Verdict:
-        """Trust whoever published this release from now on.
+        """Trust whoever published this release from now on, if that is anything new.
 
         Raises:
-            InvalidValue: It can't be verified, so there is nothing to accept.
+            InvalidValue: Nobody may be asked, or it can't be verified: there is nothing to accept.
         """
         name = f"{target.project}=={target.version}"
         try:
+            if silence := self.check.silence(target):
+                raise NotHere(silence)
             page = self.check.page(target)
             release = self.check.evidence.release(page, self.check.version(page, target))
             known = self.memories.get(target.project)
             memory = known or self._first(page, target, release)
-            self.memories[target.project] = remember.accept(memory, release, who, self.now, reason)
+            taken = remember.accept(memory, release, who, self.now, reason)
         except (NotHere, ValueError) as error:
             raise InvalidValue(f"{name} can't be accepted: {error}") from error
-        remark = f"accepted by {who}"
+        if known and not any(map(_acceptable, changes_of(known, release, target))):
+            remark = "nothing to accept: it is as remembered"
+        else:
+            self.memories[target.project] = taken
+            self.given_up += _given_up(memory, taken, release)
+            remark = f"accepted by {who}"
         return Verdict(target.project, target.version, release.files, (), None, True, remark)
 
     def _one(self, target: Target, keep: set[str] | None) -> Verdict:
-        if target.impossible or target.elsewhere or self.check.is_private(target.project):
+        if target.impossible or self.check.silence(target):
             return self.check.one(target)
         try:
             page = self.check.page(target)
@@ -82,15 +93,15 @@ class Pinning:
         if any(file.status in {"failed", "incomplete"} for file in found.files):
             return found
         if any(severe(change, self.threshold) for change in found.changes):
-            return replace(found, remark="not learnt: somebody has to look at it first")
+            return replace(found, remark="not learned: somebody has to look at it first")
         memory = self.memories.get(target.project)
         if memory and any(_drifts(change) for change in found.changes):
-            return replace(found, remark="not learnt: the warning has to be accepted first")
+            return replace(found, remark="not learned: the warning has to be accepted first")
         releases = self._history(page, release) if memory is None else [release]
         told = "" if memory else remember.first_use(releases, self.now)
-        learnt = self.memories[target.project] = remember.remember(memory, releases, keep)
-        changes = found.changes if memory else _in_history(learnt, release, found.changes)
-        return replace(found, changes=changes, pinned=True, remark=told)
+        learned = self.memories[target.project] = remember.remember(memory, releases, keep)
+        told_of = found.changes if memory else _in_history(learned, release, found.changes)
+        return replace(found, changes=told_of, pinned=True, remark=told)
 
     def _first(self, page: Page, target: Target, release: Release) -> Memory:
         before = [one for one in self._history(page, release) if one.version != release.version]
@@ -109,9 +120,9 @@ class Pinning:
         return [*samples, release]
 
 
-def _in_history(learnt: Memory, release: Release, alone: tuple[Change, ...]) -> tuple[Change, ...]:
+def _in_history(learned: Memory, release: Release, alone: tuple[Change, ...]) -> tuple[Change, ...]:
     """What is to be said on first use: of the release alone, and beside those before it."""
-    beside = tuple(filter(_drifts, drift.compare(learnt, release)))
+    beside = tuple(filter(_drifts, drift.compare(learned, release)))
     new = tuple(one for one in beside if one.rule not in {known.rule for known in alone})
     return (*new, *(one for one in alone if not (new and one.rule == "D00")))
 
@@ -119,6 +130,23 @@ def _in_history(learnt: Memory, release: Release, alone: tuple[Change, ...]) -> 
 def _drifts(change: Change) -> bool:
     """Whether ``remember`` learns nothing from a release with this change."""
     return change.rule.startswith("D") and severe(change, "warning")
+
+
+def _acceptable(change: Change) -> bool:
+    """Whether it says that a release is not as remembered; some notes are true of many for ever."""
+    return change.severity != "note" or change.rule in MOVES
+
+
+def _given_up(before: Memory, after: Memory, release: Release) -> Iterator[str]:
+    """What is lost with the attestations of a project that had some."""
+    trusted = [pin for pin in before.identities if not pin.pending]
+    if trusted and after.none and not before.none:
+        last = max(trusted, key=lambda pin: pin.number)
+        yield (
+            f"{release.project} {release.version} has no attestations, and that it had some is "
+            f"given up ({changes.name(last.publisher)}, {recall.counted(last)}): anybody with a "
+            "token for the index can publish it from now on, and nothing will be said"
+        )
 
 
 def changed(before: Mapping[str, Memory], after: Mapping[str, Memory]) -> list[str]:

@@ -44,9 +44,14 @@ def read(text: str) -> Pins:
         Malformed: A line can't be understood, with line and column.
     """
     lines = text.replace("\r\n", "\n").split("\n")
+    _no_conflict(lines)
     version = re.fullmatch("#identities ([0-9]+)", lines[0])
     if not version or version[1] != "1":
-        why = f"this is version {version[1]}, too new" if version else f"it begins with {HEADER!r}"
+        why = (
+            f"this is version {version[1]}, too new"
+            if version
+            else f"it must begin with {HEADER!r}"
+        )
         raise Malformed(1, 1, why)
     index, head = "", []
     projects: dict[str, Memory] = {}
@@ -66,10 +71,14 @@ def read(text: str) -> Pins:
     return Pins(index, projects, tuple(head))
 
 
+def _no_conflict(lines: list[str]) -> None:
+    for number, raw in enumerate(lines, 1):
+        if re.match(r"<{7}|={7}|>{7}|\|{7}", raw):
+            raise Malformed(number, 1, "a merge conflict marker: resolve it")
+
+
 def _opened(number: int, raw: str) -> tuple[str, list[Word]]:
     """The project that a line is about, and its other words."""
-    if re.match("<<<<<<<|=======|>>>>>>>", raw):
-        raise Malformed(number, 1, "git left a conflict here")
     found = list(words(number, raw))
     project = found[0].raw
     try:

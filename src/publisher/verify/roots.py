@@ -25,10 +25,13 @@ if TYPE_CHECKING:
 GRACE = timedelta(days=30)
 """How long a root still serves offline after its metadata has ended; TUF's lasts a week."""
 TRUSTED_ROOT, SIGNING_CONFIG = "trusted_root.json", "signing_config.v0.2.json"
-ONLINE = "Run again; if it stays, does the network let Sigstore's TUF repository through?"
+REHEARSAL = "Releases of a rehearsal are under its own root: --trust-config (docs/rehearsal.md)."
+ONLINE = (
+    "Run again; if it stays, does the network let Sigstore's TUF repository through? " + REHEARSAL
+)
 OFFLINE = (
     "Somebody may have changed Sigstore's cache. Remove it, and run once with network; or give a "
-    "root that you trust: --trust-config FILE."
+    "root that you trust: --trust-config FILE. " + REHEARSAL
 )
 GIVEN = "Is the file of --trust-config a ClientTrustConfig of Sigstore, as JSON?"
 

@@ -130,4 +130,5 @@ def change(
         facts=facts,
         file=file,
         title=TITLES[rule],
+        advice=ADVICE[rule],
     )

@@ -19,6 +19,10 @@ from publisher.verify.pages import named
 LOCKS = ("pylock.toml", "uv.lock", "poetry.lock", "pdm.lock", "requirements.txt")
 """What is looked for in a folder, in this order."""
 DISTS = (".whl", ".tar.gz", ".zip")
+OWN = {"directory", "editable", "virtual"}
+"""Why a lock names what no index has: its sources are the user's own."""
+FILES = (".lock", ".toml", ".txt", ".json", ".whl", ".gz", ".zip")
+"""Endings of what is a file, and never the name of a project."""
 _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)(?:==([A-Za-z0-9._!+-]+))?")
 
 
@@ -27,7 +31,7 @@ class Target:
     """A release that somebody asks about; an empty ``version`` is the latest.
 
     ``locked`` says which of its files, all if it is ``None``. ``elsewhere`` says where it comes
-    from if no index has it, ``impossible`` why none can.
+    from if no index has it, ``impossible`` why none can; ``own`` says that it is the user's own.
     """
 
     project: str
@@ -36,6 +40,7 @@ class Target:
     place: Place | None = None
     elsewhere: str = ""
     impossible: str = ""
+    own: bool = False
 
     @property
     def index(self) -> str:
@@ -65,6 +70,31 @@ def read(words: Sequence[str], folder: Path) -> list[Target]:
         key = target.project, target.version, target.index
         found[key] = _merge(found[key], target) if key in found else target
     return list(found.values())
+
+
+def at_home(asked: Sequence[Target], folder: Path, project: str, version: str) -> Target:
+    """A release, from where a lock says that its project lives, whatever its version there.
+
+    A lock that is asked about comes first, then those in this folder.
+
+    Raises:
+        InvalidValue: A lock that may name it can't be understood.
+    """
+    for targets in _sources(asked, folder):
+        if named := [target for target in targets if target.project == project]:
+            known = next((target for target in named if target.version == version), named[0])
+            locked = Locked(
+                project, version, (), known.place.line if known.place else 1, known.index
+            )
+            return Target(project, version, locked, known.place, known.elsewhere)
+    return Target(project, version)
+
+
+def _sources(asked: Sequence[Target], folder: Path) -> Iterator[Sequence[Target]]:
+    yield [target for target in asked if target.place]
+    for path in (folder / name for name in LOCKS):
+        if path.is_file():
+            yield list(_locked(path))
 
 
 def requirement(text: str) -> tuple[str, str]:
@@ -112,7 +142,7 @@ def _read(word: str) -> Iterator[Target]:
         yield file(path)
     elif path.is_file():
         yield from _locked(path)
-    elif locks.is_lock(word) or "/" in word or "\\" in word:
+    elif word.lower().endswith(FILES) or "/" in word or "\\" in word:
         raise PathNotFound(f"there is no file {word}")
     else:
         yield _foreign(word) or Target(*requirement(word))
@@ -144,17 +174,21 @@ def file(path: Path) -> Target:
 
 
 def _locked(path: Path) -> Iterator[Target]:
+    if not locks.is_lock(path.name):
+        raise InvalidValue(f"{path}: unknown kind of lock; known are {locks.KINDS}")
     try:
         lock = locks.read(path.name, path.read_text("utf-8"))
     except OSError as error:
         raise PathNotFound(f"{path} can't be read: {error.strerror}") from error
     except ValueError as error:
         raise InvalidValue(f"{path} can't be read: {error}", facts={"path": str(path)}) from error
+    usual = path.parent == Path() and path.name in LOCKS
     for one in lock.packages:
-        yield Target(one.project, one.version, one, Place(str(path), one.line))
+        yield Target(one.project, one.version, one, Place(str(path), one.line, usual))
     for other in lock.elsewhere:
         where = f"from elsewhere: {other.why}"
-        yield Target(other.project, "", None, Place(str(path), other.line), where)
+        place, own = Place(str(path), other.line), other.why in OWN
+        yield Target(other.project, "", None, place, where, own=own)
 
 
 def _merge(one: Target, other: Target) -> Target:

@@ -76,8 +76,6 @@ def _drift(drift: list[Change], threshold: Severity) -> PublisherError:
     return Drift(
         f"{count} at or above {threshold}: {_names(what)}",
         facts={"findings": what} if len(what) > SHOWN else {},
-        hint="Stay on the version before. Ask the maintainers, or read what changed in their "
-        "repository. If all is well:\n\n  publisher pin --accept NAME==VERSION --reason TEXT",
     )
 
 
