@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from packaging.version import Version
+
 from publisher.errors import InvalidValue
 from publisher.verify import drift, recall, remember
 from publisher.verify.checking import Check
@@ -23,14 +25,16 @@ HISTORY = 10
 class Pinning:
     """Learns from releases.
 
-    ``memories`` is what is remembered afterwards. A release with a change at or above
-    ``threshold`` teaches nothing, nor does one of a known project with a warning.
+    ``memories`` is what is remembered afterwards, ``learnt`` the verdicts that taught it. A release
+    with a change at or above ``threshold`` teaches nothing, nor does one of a known project with a
+    warning.
     """
 
     check: Check
     threshold: Severity
     now: datetime
     memories: dict[str, Memory] = field(default_factory=dict)
+    learnt: list[Verdict] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Begin with what is remembered already."""
@@ -48,7 +52,9 @@ class Pinning:
         return [one for some in found for one in some]
 
     def _project(self, targets: Sequence[Target]) -> list[Verdict]:
-        keep = {target.version for target in targets} if targets[0].place else None
+        known = self.memories.get(targets[0].project)
+        versions = {recall.spelling(known, target.version) for target in targets}
+        keep = versions if targets[0].place else None
         return [self._one(target, keep) for target in targets]
 
     def accept(self, target: Target, who: str, reason: str) -> Verdict:
@@ -58,9 +64,11 @@ class Pinning:
             InvalidValue: It can't be verified, so there is nothing to accept.
         """
         name = f"{target.project}=={target.version}"
+        if self.check.is_private(target.project):
+            raise InvalidValue(f"{name} can't be accepted: its name is private, no index is asked")
         try:
             page = self.check.page(target)
-            release = self.check.evidence.release(page, self.check.version(page, target))
+            release = self.check.evidence.release(page, self._version(page, target))
             known = self.memories.get(target.project)
             memory = known or self._first(page, target, release)
             self.memories[target.project] = remember.accept(memory, release, who, self.now, reason)
@@ -74,8 +82,7 @@ class Pinning:
             return self.check.one(target)
         try:
             page = self.check.page(target)
-            version = self.check.version(page, target)
-            release = self.check.evidence.release(page, version)
+            release = self.check.evidence.release(page, self._version(page, target))
         except NotHere:
             return self.check.one(target)
         found = self.check.judged(target, release)
@@ -86,10 +93,20 @@ class Pinning:
         memory = self.memories.get(target.project)
         if memory and any(_drifts(change) for change in found.changes):
             return replace(found, remark="not learnt: the warning has to be accepted first")
-        releases = self._history(page, release) if memory is None else [release]
+        return self._learn(
+            found, self._history(page, release) if memory is None else [release], keep
+        )
+
+    def _learn(self, found: Verdict, releases: list[Release], keep: set[str] | None) -> Verdict:
+        memory = self.memories.get(found.project)
         told = "" if memory else remember.first_use(releases, self.now)
-        learnt = self.memories[target.project] = remember.remember(memory, releases, keep)
-        changes = found.changes if memory else _in_history(learnt, release, found.changes)
+        learnt = remember.remember(memory, releases, keep)
+        if not (learnt.identities or learnt.none):
+            return replace(found, remark="not learnt: nobody can say who published it")
+        self.memories[found.project] = learnt
+        changes = found.changes if memory else _in_history(learnt, releases[-1], found.changes)
+        if not any(map(_drifts, changes)):
+            self.learnt.append(found)
         return replace(found, changes=changes, pinned=True, remark=told)
 
     def _first(self, page: Page, target: Target, release: Release) -> Memory:
@@ -99,14 +116,25 @@ class Pinning:
     def _history(self, page: Page, release: Release) -> list[Release]:
         """The releases up to this one, by when they came.
 
+        One at least came 14 days before it, if any did: many releases in one day are no history.
         Of the others one file is enough, unless several workflows share the work.
         """
-        known = [str(version) for version in page.versions()]
-        (here,) = {str(file.version) for file in page.release(release.version)}
-        before = known[: known.index(here)][-(HISTORY - 1) :]
+        came, here = page.came(), Version(release.version)
+        if here not in came:
+            return [release]  # in quarantine, an index shows no files
+        known = list(came)
+        before = known[: known.index(here)]
+        last = before[-(HISTORY - 1) :]
+        if older := [one for one in before if came[here] - came[one] >= remember.CONFIRMED]:
+            last = last if older[-1] in last else [older[-1], *last[1:]]
         alone = len(recall.publishers(release)) < 2
-        samples = [self.check.evidence.release(page, one, sample=alone) for one in before]
+        samples = [self.check.evidence.release(page, str(one), sample=alone) for one in last]
         return [*samples, release]
+
+    def _version(self, page: Page, target: Target) -> str:
+        """The version that is meant, as an earlier target of this run wrote it."""
+        version = self.check.version(page, target)
+        return recall.spelling(self.memories.get(target.project), version)
 
 
 def _in_history(learnt: Memory, release: Release, alone: tuple[Change, ...]) -> tuple[Change, ...]:
