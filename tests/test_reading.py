@@ -78,6 +78,12 @@ def test_from_every_source(name: str, tmp_path: Path) -> None:
             read(home, env={str(row.variable): wrong})
 
 
+def test_a_checkout_may_only_be_stricter_than_the_default(tmp_path: Path) -> None:
+    with pytest.raises(SettingNotAllowedHere, match="'critical' lets more pass than the default"):
+        read("verify", toml="[tool.publisher.verify]\nfail-on = 'critical'", folder=tmp_path)
+    assert read("verify", "--fail-on", "critical").fail_on == "critical"
+
+
 def test_the_two_tables_of_pyproject_are_apart(tmp_path: Path) -> None:
     toml = (
         "[tool.publisher]\nformat = 'json'\njobs = 2\n"

@@ -23,10 +23,10 @@ from publisher.http import Http
 from publisher.reading import Reading
 from publisher.report import sarif, verdicts
 from publisher.report.console import Console
-from publisher.verify import core, pins, pylock, roots, targets
+from publisher.verify import core, drift, pins, pylock, roots, targets
 from publisher.verify.checking import Check, Expected
 from publisher.verify.evidence import Evidence
-from publisher.verify.model import Examination, Observed, TrustRoot, Verdict
+from publisher.verify.model import Examination, Memory, Observed, Release, TrustRoot, Verdict
 from publisher.verify.pinning import Pinning, changed
 from publisher.verify.shelf import NotHere, Shelf
 from publisher.verify.verdict import judge
@@ -92,8 +92,9 @@ class Consumer:
         paths = self.options.paths
         if self.options.attestation or self.options.provenance:
             target = targets.file(Path(paths[0]))
+            memory = _book(self.options.lock).projects.get(target.project)
             with self._evidence() as evidence:
-                self.examined.verdicts.append(self._alone(evidence, target))
+                self.examined.verdicts.append(self._alone(evidence, target, memory))
             return
         asked = targets.read(paths, Path()) if paths or not self.options.accept else []
         book = _book(self.options.lock)
@@ -135,8 +136,11 @@ class Consumer:
         self.examined.trust = TrustRoot(root.sha256, root.until, stale)
         return core.Verifier(root.config)
 
-    def _alone(self, evidence: Evidence, target: targets.Target) -> Verdict:
-        """One file, and evidence that lies beside it: no index is asked."""
+    def _alone(self, evidence: Evidence, target: targets.Target, memory: Memory | None) -> Verdict:
+        """One file, and evidence that lies beside it: no index is asked.
+
+        What is remembered of a release is about all its files, so it says nothing of one.
+        """
         name, digest = target.files[0]
         found = Observed(target.project, target.version, name, digest, "unattested")
         if self.options.attestation:
@@ -145,7 +149,11 @@ class Consumer:
         elif self.options.provenance:
             text = surroundings.text_of("--provenance", self.options.provenance)
             found = evidence.provenance(found, text)
-        return Verdict(target.project, target.version, (self._expected().check(found),))
+        release = Release(target.project, target.version, (found,))
+        known = replace(memory or Memory(target.project), releases={})
+        changes = drift.compare(known, release, target.locked)
+        files, pinned = (self._expected().demand(found),), memory is not None
+        return Verdict(target.project, target.version, files, changes, pinned=pinned)
 
     def _expected(self) -> Expected:
         options = self.options
@@ -171,26 +179,13 @@ class Consumer:
             [(f"GIVEN UP: {one}", "bold red") for one in pinning.given_up], loud=True
         )
         self.examined.verdicts += pinning.all(asked)
+        copies = _enriched(pinning.learned) if self.options.pylock else {}
         if names := changed(book.projects, pinning.memories):
             text = pins.write(replace(book, projects=pinning.memories))
             _write(text, self.options.lock)
             self.console.say(f"wrote {self.options.lock}: {', '.join(names)}")
-        if self.options.pylock:
-            self._enrich()
-
-    def _enrich(self) -> None:
-        """Write who published into each pylock.toml that was pinned (PEP 751)."""
-        known = {
-            (one.project, one.version): [
-                pylock.as_published(who) for file in one.files[:1] for who in file.publishers
-            ]
-            for one in self.examined.verdicts
-            if one.place and any(file.publishers for file in one.files)
-        }
-        paths = {one.place.path for one in self.examined.verdicts if one.place}
-        for path in sorted(Path(name) for name in paths):
-            if path.name.startswith("pylock."):
-                _write(pylock.enrich(path.read_text("utf-8"), known), path)
+        for path, text in copies.items():
+            _write(text, path)
 
     def _who(self) -> str:
         """Who accepts: as the CI knows them, else as the system or git does."""
@@ -198,10 +193,24 @@ class Consumer:
         return known or git.user(Path(), env=self.env) or "somebody"
 
 
+def _enriched(learned: list[Verdict]) -> dict[Path, str]:
+    """Each pylock.toml that was pinned, with who published what was learned (PEP 751)."""
+    paths = {Path(one.place.path) for one in learned if one.place}
+    texts = {}
+    for path in sorted(path for path in paths if path.name.startswith("pylock.")):
+        try:
+            known = {(one.project, one.version): pylock.published(one.files) for one in learned}
+            texts[path] = pylock.enrich(path.read_text("utf-8"), known)
+        except (OSError, ValueError) as error:
+            what = f"{path} can't get its {pylock.KEY}, and nothing was written: {error}"
+            raise InvalidValue(what, facts={"path": str(path)}) from error
+    return texts
+
+
 def _book(path: Path) -> pins.Pins:
     """What identities.lock says; nothing, if there is none yet."""
     try:
-        return pins.read(path.read_text("utf-8"))
+        return pins.read(path.read_bytes().decode())  # read_text takes a lone CR for a line's end
     except FileNotFoundError:
         return pins.Pins()
     except (OSError, ValueError) as error:

@@ -135,6 +135,7 @@ class Reading(Table):
         "error",
         "How",
         "the least severe finding that is a failure",
+        lenient=("critical",),
         commands=READ,
     )
     report: Path | None = option(

@@ -35,15 +35,17 @@ class Row(NamedTuple):
 
     ``name`` is the word itself (``dry-run``), ``attribute`` the field of the table. A
     ``decisive`` option decides what is trusted or whether anything is published, so it is never
-    read from pyproject.toml. ``faces`` offer it as an input; ``line_only`` options exist on the
-    command line only. A secret is read from its variable and from nowhere else. ``aliases`` are
-    other spellings of a choice, matched in any case. In a choice such as ``code=VERSION``, the
-    user writes a text in place of the word after ``=``.
+    read from pyproject.toml; nor are ``lenient`` choices, which let more pass. ``faces`` offer it
+    as an input; ``line_only`` options exist on the command line only. A secret is read from its
+    variable and from nowhere else. ``aliases`` are other spellings of a choice, matched in any
+    case. In a choice such as ``code=VERSION``, the user writes a text in place of the word after
+    ``=``.
     """
 
     group: Group
     help: str
     decisive: bool = False
+    lenient: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
     aliases: Mapping[str, str] = {}
     metavar: str = ""

@@ -192,6 +192,11 @@ def _refuse_decisive(table: Mapping[str, object]) -> None:
         f"option is never read from pyproject.toml; set {' or '.join(_elsewhere(row))}"
         for row in rows()
         if row.decisive and row.key in table
+    } | {
+        _key(row.key): f"{_key(row.key)} = {table[row.key]!r} lets more pass than the default, "
+        f"which pyproject.toml may not; set {' or '.join(_elsewhere(row))}"
+        for row in rows()
+        if table.get(row.key) in row.lenient
     }
     _raise_all(SettingNotAllowedHere, "keys are not read from pyproject.toml", problems)
 

@@ -222,10 +222,22 @@ def test_the_lock_and_the_index_must_show_the_same_bytes() -> None:
     gone = pinned([("widget-2.0-cp39-abi3-linux.whl", "0" * 64)])
     assert rules(drift.compare(known(), NEW, gone)) == [("D19", "error")]
     hashes = pinned([("", "0" * 64), ("", sdist.sha256)])
-    assert drift.compare(known(), NEW, hashes) == ()
-    assert drift.compare(known(), NEW, pinned([("", "")])) == ()  # it had SHA-512 only
+    (told,) = drift.compare(known(), NEW, hashes)
+    assert (told.rule, told.severity, told.facts["before"]) == ("D19", "error", "0" * 64)
+    other = pinned([("", "sha512:00"), (wheel.filename, "md5:00")])
+    assert drift.compare(known(), NEW, other) == ()  # not comparable, which is told elsewhere
     none = pinned([("", "0" * 64)])
     assert rules(drift.compare(known(), NEW, none)) == [("D20", "critical")]
+
+
+def test_evidence_that_fails_beside_what_is_installed() -> None:
+    wheel, sdist = NEW.files
+    failing = one(NEW, 1, status="failed", why="a bad signature", publishers=())
+    told = drift.compare(known(), failing, pinned([("", wheel.sha256)]))
+    assert [(one.rule, one.severity, one.file) for one in told] == [
+        ("D28", "warning", sdist.filename)
+    ]
+    assert drift.compare(known(), failing, pinned([("", sdist.sha256)])) == ()
 
 
 def test_late_files() -> None:
@@ -305,24 +317,6 @@ def test_going_back_to_an_identity_that_was_left_is_a_change() -> None:
     healed = accept(memory, back, "me", START, "both publish")
     assert drift.compare(healed, back) == ()
     assert drift.compare(healed, release("2.2", days=102)) == ()
-
-
-WORD: list[tuple[Memory, Release, str]] = [
-    (known(), NEW, "full-provenance"),
-    (known(), bare(0), "partial-provenance"),
-    (known(), release("2.0", days=100, by=None), "lost-provenance"),
-    (known(), by(GITLAB), "changed-provenance"),
-    (known(), by(workflow="evil.yml"), "changed-provenance"),
-    (known(by=None), release("2.0", days=100, by=None), "no-provenance"),
-    (Memory("widget"), one(NEW, publishers=(GITLAB,)), "inconsistent-provenance"),
-    (known(), one(NEW, status="incomplete", publishers=()), "partial-provenance"),
-    (known(), replace(NEW, files=()), "no-provenance"),
-]
-
-
-@pytest.mark.parametrize(("memory", "found", "expected"), WORD)
-def test_the_word_of_the_index(memory: Memory, found: Release, expected: str) -> None:
-    assert drift.word(memory, found) == expected
 
 
 def test_the_text_says_what_was_and_what_is() -> None:

@@ -53,15 +53,20 @@ MORE: list[tuple[str, str, tuple[str, list[tuple[str, str]], int, str]]] = [
     (
         "r.txt",
         "\n# c\na==1 --hash=sha256:AB \\\n  --hash sha512:12",
-        ("1", [("", "ab"), ("", "")], 3, ""),
+        ("1", [("", "ab"), ("", "sha512:12")], 3, ""),
     ),
     ("r.txt", "-i https://i.example/s\na===1+x", ("1+x", [], 2, "https://i.example/s")),
     (
         "r.txt",
-        "--index-url=https://i.example\n-c x\n--pre\na==1",
-        ("1", [], 4, "https://i.example"),
+        "--index-url=https://i.example\n-c x\n--pre\na==1 --hash=sha256:AB",
+        ("1", [("", "ab")], 4, "https://i.example"),
     ),
     ("r.txt", "a==1 \\", ("1", [], 1, "")),
+    ("r.txt", "-ihttps://i.example/s\na==1", ("1", [], 2, "https://i.example/s")),
+    ("r.txt", "a==1\n--index-u https://i.example/s", ("1", [], 1, "https://i.example/s")),
+    ("r.txt", "a==1 ; sys_platform != ' @ '", ("1", [], 1, "")),
+    ("r.txt", "a==1;sys_platform!='a/b'", ("1", [], 1, "")),
+    ("r.txt", "a==1 # swallows \\\n--hash=sha256:AB", ("1", [], 1, "")),
     (
         "uv.lock",
         '[[package]]\nname="a"\nversion="1"\nsource={registry="r"}\n'
@@ -71,7 +76,7 @@ MORE: list[tuple[str, str, tuple[str, list[tuple[str, str]], int, str]]] = [
     (
         "poetry.lock",
         '[[package]]\nname="a"\nversion="1"\n[metadata.files]\na=[{file="a.whl", hash="md5:1"}]',
-        ("1", [("a.whl", "")], 1, ""),
+        ("1", [("a.whl", "md5:1")], 1, ""),
     ),
     (
         "pdm.lock",
@@ -82,6 +87,11 @@ MORE: list[tuple[str, str, tuple[str, list[tuple[str, str]], int, str]]] = [
         "pylock.dev.toml",
         '[[packages]]\nname="a"\nversion="1"\nsdist={name="a.tar.gz",hashes={sha256="1"}}',
         ("1", [("a.tar.gz", "1")], 1, ""),
+    ),
+    (
+        "pylock.toml",
+        '[[packages]]\nname="a"\nwheels=[{name="a-1-py3-none-any.whl",hashes={sha512="1"}}]',
+        ("1", [("a-1-py3-none-any.whl", "sha512:1")], 1, ""),
     ),
     ("pdm.lock", 'package=[{name="a", version="1"}]', ("1", [], 1, "")),
     (
@@ -106,6 +116,11 @@ ELSEWHERE: list[tuple[str, str, str]] = [
     ("r.txt", "a @ git+https://forge.example/a", "a path or URL"),
     ("r.txt", "https://forge.example/a.whl", "a path or URL"),
     ("r.txt", "../local", "a path or URL"),
+    ("r.txt", "--extra-index-url https://i.example\na==1", "another index or file, and no hash"),
+    ("r.txt", "a==1\n-cother.txt", "another index or file, and no hash"),
+    ("r.txt", "a==1\n-fhttps://i.example", "another index or file, and no hash"),
+    ("r.txt", "-e./local", "a path or URL"),
+    ("r.txt", "git+https://forge.example/a", "a path or URL"),
     ("uv.lock", '[[package]]\nname="a"\nversion="1"\nsource={git="https://f.example"}', "git"),
     ("uv.lock", '[[package]]\nname="a"\nsource={registry="r"}', "no version"),
     ("poetry.lock", '[[package]]\nname="a"\nversion="1"\nsource={type="git",url="u"}', "git"),
@@ -134,7 +149,30 @@ WRONG: list[tuple[str, str, str]] = [
     ("r.txt", "a", "line 1: 'a' is not pinned"),
     ("r.txt", "a==1.*", "line 1: 'a==1.*' is not pinned"),
     ("r.txt", "a==1,<2", "line 1: 'a==1,<2' is not pinned"),
-    ("r.txt", "-r other.txt", "line 1: it names another file"),
+    *(
+        ("r.txt", f"a==1\n{words}", "line 2: it names another file")
+        for words in (
+            "-r other.txt",
+            "-rother.txt",
+            "--requirem other.txt",
+            "--requirement=other.txt",
+        )
+    ),
+    ("r.txt", "a==1\n--no-such", "line 2: no such option: --no-such"),
+    ("r.txt", "a==1\n--p", "line 2: ambiguous option: --p"),
+    ("r.txt", "a==1 -r other.txt", "line 1: this option has a line of its own"),
+    ("r.txt", "--pre a==1", "line 1: 'a==1' follows an option"),
+    ("r.txt", "--hash=sha256:00", "line 1: a hash of nothing"),
+    ("r.txt", "a==1 --hash 'x", "line 1: No closing quotation"),
+    ("r.txt", "a>=1 ; sys_platform != '/'", "line 1: 'a>=1' is not pinned"),
+    ("r.txt", "a===1.zip", "line 1: 'a===1.zip' is not pinned"),
+    ("pylock.toml", '[[packages]]\nname="a"\nwheels=[{name="x.whl"}]', "line 1: it has no version"),
+    (
+        "pylock.toml",
+        '[[packages]]\nname="a"\nwheels=[{name="a-1-py3-none-any.whl"}]\nsdist={name="a-2.tar.gz"}',
+        "line 1: its files are of several versions",
+    ),
+    ("uv.lock", f"a = {'[' * 5000}{']' * 5000}", "line 1: uv.lock is nested too deeply"),
 ]
 
 
@@ -149,3 +187,13 @@ def test_lock_files_are_known_by_name() -> None:
         assert locks.is_lock(name)
     for name in ("widget-1.0.tar.gz", "pyproject.toml", "widget==1.0", "pylock.a.b.toml"):
         assert not locks.is_lock(name)
+
+
+def test_a_name_is_enough_only_where_the_lock_has_no_digest() -> None:
+    def lock(digest: str) -> Locked:
+        return Locked("a", "1", (("a.whl", digest),), 1)
+
+    assert lock("").installs("a.whl", WHEEL)
+    assert lock("sha512:00").installs("a.whl", WHEEL)  # it is meant, and then incomplete
+    assert not lock(SDIST).installs("a.whl", WHEEL)
+    assert not Locked("a", "1", (("", "sha512:00"),), 1).installs("a.whl", WHEEL)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from publisher.verify import drift, origin
-from publisher.verify.model import Memory, Publisher, Release
+from publisher.verify.model import Memory, Publisher
 from publisher.verify.remember import remember
 from support.identities import GITHUB, GITLAB, GOOGLE, every, history, known, release, rules
 
@@ -132,19 +132,3 @@ def test_the_text_names_both_places() -> None:
     change = origin.compare(Memory("widget"), found)[0]
     assert "github.com/mallory/widget, but octo-org/widget published it" in change.message
     assert change.facts["now"] == "https://github.com/mallory/widget"
-
-
-def claiming(count: int, url: str = "https://github.com/famous/thing") -> list[Release]:
-    return [replace(every(NEW, urls={"Source": url}), project=f"p{n}") for n in range(count)]
-
-
-def test_borrowed_names() -> None:
-    assert {change.rule for change in origin.borrowed(claiming(3))} == {"U06"}
-    assert len(origin.borrowed(claiming(3))) == 3
-    assert origin.borrowed(claiming(2)) == ()
-    assert origin.borrowed(claiming(3, "https://github.com/octo-org/mono")) == ()
-    famous = replace(GITHUB, repository="famous/thing", owner="famous")
-    real = every(release("2.0", by=famous), urls={"Source": "https://github.com/famous/thing"})
-    assert origin.borrowed([*claiming(3), real]) == ()
-    nobody = [replace(every(one, publishers=()), project=one.project) for one in claiming(3)]
-    assert origin.borrowed(nobody) == ()

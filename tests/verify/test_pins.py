@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from packaging.utils import canonicalize_version
 
 from publisher.verify import pins
-from publisher.verify.lines import Malformed
+from publisher.verify.lines import Malformed, quoted
 from publisher.verify.model import Acceptance, Memory, Pinned, Publisher, Seen
 from publisher.verify.pins import PLAIN, Pins
 from support.identities import known
@@ -75,12 +76,28 @@ memories = st.builds(
     ).map(tuple),
     links=st.dictionaries(words, st.just("") | versions, max_size=2),
 )
+
+
+def founded(found: Pins) -> Pins:
+    """As the program writes it: of each project something is known, and releases have its ids."""
+    projects = {}
+    for name, memory in found.projects.items():
+        numbers = {pin.number for pin in memory.identities}
+        once = {canonicalize_version(quoted(version)): version for version in memory.releases}
+        kept = {}
+        for version in once.values():
+            seen = memory.releases[version]
+            kept[version] = replace(seen, identities=tuple(numbers & set(seen.identities)))
+        none = memory.none if numbers else memory.none or "1"
+        projects[name] = replace(memory, releases=kept, none=none)
+    return replace(found, projects=projects)
+
+
 whole = st.builds(
     Pins,
-    index=st.sampled_from(["", "https://index.example/simple/"]),
     projects=st.lists(memories, max_size=3).map(lambda them: {one.project: one for one in them}),
     head=st.lists(st.sampled_from(["# ours", "#later thing"]), max_size=2).map(tuple),
-)
+).map(founded)
 
 
 def in_order(found: Pins) -> Pins:
@@ -119,11 +136,11 @@ def test_any_text_is_read_or_refused_with_its_place(text: str) -> None:
 
 
 def test_lines_are_in_the_order_of_their_bytes() -> None:
-    text = pins.write(Pins("https://index.example/simple/", {"widget": known()}))
+    text = pins.write(Pins({"widget": known()}))
     lines = text.encode().splitlines()
-    assert lines[:2] == [b"#identities 1", b"#index https://index.example/simple/"]
-    assert lines[2:] == sorted(lines[2:])
-    assert len(lines) == 5  # an identity, a link, the newest release
+    assert lines[0] == b"#identities 1"
+    assert lines[1:] == sorted(lines[1:])
+    assert len(lines) == 4  # an identity, a link, the newest release
 
 
 def test_the_example_of_the_docs() -> None:
@@ -137,7 +154,7 @@ def test_what_a_later_version_adds_is_kept() -> None:
     text = EXAMPLE.replace(" seen=1\n", ' seen=1 mood="very good" x\n', 1)
     text = text.replace("since=1.2\n", "since=1.2 until=7\n")
     text = text.replace("4.0.0 2/2", "4.0.0 2/2").replace("h1:b3Zlcg==\n", "h1:b3Zlcg== b=1\n")
-    text = text.replace("#index", "#color blue\n#index") + "widget zodiac lion\n"
+    text = text.replace("gadget none", "#color blue\ngadget none", 1) + "widget zodiac lion\n"
     kept = pins.write(pins.read(text))
     assert sorted(kept.splitlines()) == sorted(text.splitlines())
 
@@ -166,6 +183,15 @@ WRONG: list[tuple[str, str]] = [
     ("#identities 1\na rel 1 two/2\n", "line 2, column 1: the count of attested files is not"),
     ('#identities 1\na accepted 1 by="ada\n', "line 2, column 17: the quotes are not closed"),
     ('#identities 1\na link "x"y\n', "line 2, column 11: a space must follow the quotes"),
+    ("#identities 1\na none since=1\na rel 1 0/1 id=2\n", "line 3, column 1: a has no id 2"),
+    ("#identities 1\na link x\na rel 1 0/1\n", "line 2, column 1: a has neither an id nor none"),
+    ("#identities 1\na none since=1\na rel 1 0/1\na rel 1.0 0/1\n", "line 4, column 1: a says"),
+    ("#identities 1\na none since=1\ra link x\n", "line 2, column 15: '\\r' can't be seen"),
+    ("#identities 1\n# \u2028x\n", "line 2, column 3: '\\u2028' can't be seen"),
+    ("#identities 1\na none since=1 since=2\n", "line 2, column 16: since stands here twice"),
+    ("#identities 1\na id 1 github since=1 last=1 seen=1 pending=no\n", "pending can only be yes"),
+    ("#identities 1\na id 1 github since=1 last=1 seen=1 pending=\n", "pending can only be yes"),
+    ("#identities 1\na none since=1\na rel 1 0/1 yanked=no\n", "yanked can only be yes"),
     ("#identities 1\na accepted 1 by=ada\n", "line 2, column 1: it should say when"),
 ]
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import tomllib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from publisher.verify import pylock
 from publisher.verify.locks import Unreadable
-from support.identities import GITHUB, GITLAB, GOOGLE
+from support.identities import GITHUB, GITLAB, GOOGLE, files
 
 TEXT = (Path(__file__).parent / "locks/pylock.toml").read_text("utf-8")
 OURS = pylock.as_published(GITHUB)
@@ -20,10 +21,18 @@ BOTH: pylock.Identities = {
 }
 
 
+def identities(text: str) -> dict[tuple[str, str], Any]:
+    packages = tomllib.loads(text)["packages"]
+    found = {
+        (one["name"], one["version"]): one.get(pylock.KEY) for one in packages if "version" in one
+    }
+    return {key: value for key, value in found.items() if value}
+
+
 def test_identities_are_put_in_and_read_again() -> None:
     text = pylock.enrich(TEXT, BOTH)
-    assert pylock.identities(TEXT) == {}
-    assert pylock.identities(text) == {
+    assert identities(TEXT) == {}
+    assert identities(text) == {
         ("abi3info", "2024.10.8"): [OURS],
         ("sampleproject", "4.0.0"): [OURS, {"kind": "Google", "email": "a@b.example"}],
     }
@@ -42,8 +51,8 @@ def test_identities_are_replaced_and_taken_out() -> None:
     none: pylock.Identities = {key: [] for key in BOTH}
     assert tomllib.loads(pylock.enrich(text, none)) == tomllib.loads(TEXT)
     other = pylock.enrich(text, {("abi3info", "2024.10.8"): [pylock.as_published(GITLAB)]})
-    assert [one["kind"] for one in pylock.identities(other)["abi3info", "2024.10.8"]] == ["GitLab"]
-    assert pylock.identities(other)["sampleproject", "4.0.0"] == [
+    assert [one["kind"] for one in identities(other)["abi3info", "2024.10.8"]] == ["GitLab"]
+    assert identities(other)["sampleproject", "4.0.0"] == [
         OURS,
         {"kind": "Google", "email": "a@b.example"},
     ]
@@ -76,7 +85,7 @@ a = 1
 
 def test_a_file_that_is_written_by_hand() -> None:
     text = pylock.enrich(HARD, BOTH)
-    assert pylock.identities(text) == {("abi3info", "2024.10.8"): [OURS]}
+    assert identities(text) == {("abi3info", "2024.10.8"): [OURS]}
     assert tomllib.loads(text)["tool"] == {"other": {"a": 1}}
     assert "# the first" in text
     assert text.index("# before the tool") > text.index("kind")
@@ -97,9 +106,12 @@ def test_what_cannot_be_edited_is_left_alone() -> None:
     own = 'version = "2024.10.8"\nattestation-identities = [{kind = "GitLab"}]\n'
     with pytest.raises(Unreadable, match="not written in the usual way"):
         pylock.enrich(HARD.replace('version = "2024.10.8"\n', own).replace(pylock.TABLE, ""), BOTH)
+    deep = f"a = {'[' * 5000}{']' * 5000}"
+    with pytest.raises(Unreadable, match="nested too deeply"):
+        pylock.enrich(deep, {})
     for text in ("a =", "a = 1", 'lock-version = "9.0"\ncreated-by = "x"\npackages = []'):
         with pytest.raises(Unreadable, match="no pylock"):
-            pylock.identities(text)
+            pylock.enrich(text, {})
 
 
 def test_the_index_has_its_own_words() -> None:
@@ -112,3 +124,17 @@ def test_the_index_has_its_own_words() -> None:
     assert pylock.as_published(GOOGLE) == {"kind": "Google", "email": "build@widget.example"}
     with pytest.raises(ValueError, match="'email'"):
         pylock.as_published(replace(GOOGLE, kind="email"))
+
+
+def test_a_package_is_the_same_however_its_version_is_written() -> None:
+    assert pylock.enrich(TEXT, {("SampleProject", "4.0"): [OURS]}) == pylock.enrich(
+        TEXT, {("sampleproject", "4.0.0"): [OURS]}
+    )
+    assert "SampleProject" not in TEXT
+
+
+def test_all_who_published_a_release_are_named_once() -> None:
+    wheel, sdist = files("1.0")
+    second = replace(GITHUB, workflow="wheels.yml")
+    both = (wheel, replace(sdist, publishers=(GITHUB, second)))
+    assert pylock.published(both) == [OURS, pylock.as_published(second)]

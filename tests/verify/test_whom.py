@@ -59,6 +59,14 @@ def test_a_signed_environment_and_a_foreign_signer() -> None:
     assert (found.environment, found.signer, found.workflow) == ("pypi", shared, "release.yml")
 
 
+@pytest.mark.parametrize("ref", ["refs/tags/widget@1.1", "refs/tags/a@refs/b", "0123456789abcdef"])
+def test_a_ref_is_no_part_of_a_workflow(ref: str) -> None:
+    """Monorepos have tags such as ``widget@1.1``."""
+    uri = f"{WORKFLOW}@{ref}"
+    claims = {**GITHUB_CLAIMS, "build_config_uri": uri, "build_signer_uri": uri}
+    assert publisher(certificate(GITHUB, **claims)) == OCTO
+
+
 @pytest.mark.parametrize(
     ("ref", "kind"),
     [

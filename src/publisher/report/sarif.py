@@ -43,7 +43,8 @@ def as_json(examined: Examination) -> str:
     }
     results = [_result(examined, verdict, change) for verdict, change in found]
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
-    return json.dumps({"$schema": SARIF, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+    text = json.dumps({"$schema": SARIF, "version": "2.1.0", "runs": [run]}, indent=2)
+    return text.replace("##[", "#\\u0023[") + "\n"  # else a runner reads a command
 
 
 def commands(examined: Examination) -> Iterator[str]:

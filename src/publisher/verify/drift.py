@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from publisher.verify import recall
 from publisher.verify.changes import SSH_RERUN, name
-from publisher.verify.locks import Locked
+from publisher.verify.locks import Locked, other_hash
 from publisher.verify.model import Change, Memory, Observed, Publisher, Release, Seen, Severity
 from publisher.verify.rules import RANK, change
 
@@ -29,7 +29,7 @@ def compare(memory: Memory, release: Release, locked: Locked | None = None) -> t
         release: All files of one version as they are now.
         locked: What a lock file installs of it, if one does.
     """
-    rules = (*_evidence(release), *_presence(memory, release, locked))
+    rules = (*_evidence(release, locked), *_presence(memory, release, locked))
     rules = (*rules, *_identities(memory, release), *_standing(memory, release))
     rules = (*rules, *_locked(release, locked))
     if recall.unchanged(memory, release):
@@ -39,23 +39,13 @@ def compare(memory: Memory, release: Release, locked: Locked | None = None) -> t
     return tuple(sorted(rules, key=lambda found: (-RANK[found.severity], found.rule, found.file)))
 
 
-def word(memory: Memory, release: Release) -> str:
-    """The index's word for a release, after what is remembered: one of its six."""
-    found = {change.word for change in compare(memory, release)}
-    for kind in ("lost", "changed", "inconsistent", "partial", "no"):
-        if f"{kind}-provenance" in found:
-            return f"{kind}-provenance"
-    proven = recall.attested(release.files)
-    return (
-        "full-provenance"
-        if len(proven) == len(release.files) > 0
-        else ("partial-provenance" if proven else "no-provenance")
-    )
-
-
-def _evidence(release: Release) -> Iterator[Change]:
-    """D24, D25: nothing is known, which is not nothing."""
+def _evidence(release: Release, locked: Locked | None) -> Iterator[Change]:
+    """D24, D25: nothing is known, which is not nothing. D28: worse, of a file not asked about."""
     for file in release.files:
+        asked = not (locked and locked.files) or locked.installs(file.filename, file.sha256)
+        if file.status == "failed" and not asked:
+            happened = f"the evidence for {file.filename} does not hold: {file.why}"
+            yield change("D28", "warning", release, happened, file=file.filename)
         if any(publisher.kind == "unknown" for publisher in file.publishers):
             happened = f"{file.filename} was published by a kind of publisher unknown here"
             yield change("D24", "note", release, happened, file=file.filename)
@@ -217,7 +207,7 @@ def _locked(release: Release, locked: Locked | None) -> Iterator[Change]:
         if filename and filename not in shown:
             happened = f"the index no longer has the locked file {filename}"
             yield change("D19", "error", release, happened, file=filename)
-        elif filename and sha256 and shown[filename] != sha256:
+        elif filename and sha256 and not other_hash(sha256) and shown[filename] != sha256:
             happened = f"the index shows another SHA-256 for {filename} than the lock file"
             yield change(
                 *("D20", "critical", release, happened),
@@ -225,10 +215,16 @@ def _locked(release: Release, locked: Locked | None) -> Iterator[Change]:
                 before=sha256,
                 now=shown[filename],
             )
-    hashes = {sha256 for file, sha256 in locked.files if sha256 and not file} if locked else set()
-    if hashes and shown and not hashes & set(shown.values()):
+    named = {sha256 for file, sha256 in locked.files if sha256 and not file} if locked else set()
+    hashes = {sha256 for sha256 in named if not other_hash(sha256)}
+    gone = sorted(hashes - set(shown.values())) if shown else []
+    if gone and len(gone) == len(hashes):
         happened = "no file that the index shows has a SHA-256 that the lock file names"
-        yield change("D20", "critical", release, happened, before=sorted(hashes))
+        yield change("D20", "critical", release, happened, before=gone)
+    else:
+        for sha256 in gone:
+            happened = f"the index no longer has the locked file with SHA-256 {sha256}"
+            yield change("D19", "error", release, happened, before=sha256)
 
 
 def _times(release: Release) -> Iterator[Change]:

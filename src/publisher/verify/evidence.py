@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from email.parser import BytesHeaderParser
+from email.parser import HeaderParser
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +16,7 @@ from publisher.ahead import Workers
 from publisher.models import Proof
 from publisher.verify.core import UnknownPublisher, Unproven, Verifier
 from publisher.verify.model import Observed, Release
+from publisher.verify.origin import FORGES, SOURCES, is_source
 from publisher.verify.pages import File, Page
 from publisher.verify.shelf import NotHere, Shelf, check_link
 from publisher.verify.whom import publisher
@@ -24,10 +24,6 @@ from publisher.verify.whom import publisher
 INTEGRITY_JSON = "application/vnd.pypi.integrity.v1+json"
 PUBLISH, SLSA = "/publish/v1", "/provenance/v1"
 PARALLEL = 16
-FORGES = {"github.com", "gitlab.com"}
-"""Where projects live whose jobs can attest."""
-SOURCES = {"source", "sourcecode", "code", "repository", "repo"}
-"""Labels of links to a project's source; a home page may be anywhere."""
 
 
 class Evidence:
@@ -76,6 +72,8 @@ class Evidence:
             yanked=file.yanked,
             urls=self._urls(page, file),
         )
+        if file.why:
+            return replace(seen, status="incomplete", why=file.why)
         if not file.attestable:
             return replace(seen, status="cannot-attest-here", why="the index has no attestations")
         if not file.provenance:
@@ -125,16 +123,17 @@ class Evidence:
 
 def _at_home(files: tuple[Observed, ...]) -> tuple[Observed, ...]:
     """The files of a release; one whose source is where no job could attest is not blamed."""
-    links = [link for file in files for label, link in file.urls.items() if _is_source(label)]
+    urls = [pair for file in files for pair in file.urls.items()]
+    links = [link for label, link in urls if is_source(label, SOURCES)]
     homes = {host for link in links if (host := _host(link))}
-    if not homes or homes & FORGES or any(file.status != "unattested" for file in files):
+    if (
+        not homes
+        or homes & {*FORGES.values()}
+        or any(file.status != "unattested" for file in files)
+    ):
         return files
     why = f"its source is at {', '.join(sorted(homes))}, whose jobs the index does not know"
     return tuple(replace(file, status="cannot-attest-here", why=why) for file in files)
-
-
-def _is_source(label: str) -> bool:
-    return re.sub("[^a-z]", "", label.lower()) in SOURCES
 
 
 def _host(url: str) -> str:
@@ -174,7 +173,7 @@ def _digest(attestation: Mapping[str, Any]) -> str:
 
 def project_urls(metadata: bytes) -> dict[str, str]:
     """The URLs of core metadata by label; the old Home-page field is one of them."""
-    message = BytesHeaderParser().parsebytes(metadata)
+    message = HeaderParser().parsestr(metadata.decode("utf-8", "replace"))
     pairs = [text.partition(",")[::2] for text in message.get_all("Project-URL", [])]
     found = {label.strip(): url.strip() for label, url in pairs}
     home = message.get("Home-page", "").strip()

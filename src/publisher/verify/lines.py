@@ -38,6 +38,14 @@ class Line:
     number: int
     words: list[Word]
 
+    def __post_init__(self) -> None:
+        """Refuse what one reader takes from its first place and another from its last."""
+        keys: set[str] = set()
+        for word in self.words:
+            if word.key in keys:
+                raise Malformed(self.number, word.column, f"{word.key} stands here twice")
+            keys |= {word.key} - {""}
+
     def next(self, what: str) -> str:
         """The next word without a key."""
         if not self.words or self.words[0].key:
@@ -70,6 +78,13 @@ class Line:
         if not word or not version:
             raise Malformed(self.number, word.column if word else 1, f"{key} names no version")
         return version, self._time(time, word.column) if time else None
+
+    def flag(self, key: str) -> bool:
+        """Whether a key is there; its only value is ``yes``."""
+        word = self._word(key)
+        if word and word.value != "yes":
+            raise Malformed(self.number, word.column, f"{key} can only be yes")
+        return bool(word)
 
     def rest(self) -> tuple[str, ...]:
         """The words that nobody took, as they stand there."""

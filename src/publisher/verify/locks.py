@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidName, canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from publisher.verify import requirements
+from publisher.verify.names import named
 
 Table = Mapping[str, Any]
 KINDS = "pylock.toml, pylock.NAME.toml, uv.lock, poetry.lock, pdm.lock, NAME.txt with hashes"
@@ -26,8 +31,9 @@ class Locked:
     """One version that a lock file installs from an index.
 
     ``files`` are names and SHA-256 digests; requirements.txt knows no names, other locks may know
-    no digest: both are empty then. ``line`` is where it stands. ``index`` is the URL of the index
-    that the lock names for it, or nothing.
+    no digest: both are empty then. A hash of another kind has that in front: ``md5:...``.
+    ``line`` is where it stands. ``index`` is the URL of the index that the lock names for it, or
+    nothing.
     """
 
     project: str
@@ -38,7 +44,15 @@ class Locked:
 
     def installs(self, filename: str, sha256: str) -> bool:
         """Whether the file is one of those that the lock names."""
-        return any(digest == sha256 if digest else name == filename for name, digest in self.files)
+        return any(
+            name == filename if name and (not digest or other_hash(digest)) else digest == sha256
+            for name, digest in self.files
+        )
+
+
+def other_hash(digest: str) -> bool:
+    """Whether a digest of a lock is not SHA-256, which is what an index tells of all files."""
+    return ":" in digest
 
 
 @dataclass(frozen=True)
@@ -76,6 +90,8 @@ def read(filename: str, text: str) -> Lock:
         found = tuple(reader(text))
     except tomllib.TOMLDecodeError as error:
         raise Unreadable(f"line {_error_line(error)}: {error}") from error
+    except RecursionError as error:
+        raise Unreadable(f"line 1: {filename} is nested too deeply") from error
     except (AttributeError, KeyError, TypeError) as error:
         raise Unreadable(f"line 1: {filename} is not built as its name says: {error!r}") from error
     return Lock(
@@ -147,25 +163,45 @@ def _filename(url: str) -> str:
 
 def _sha256(hashed: str) -> str:
     kind, _, digest = hashed.partition(":")
-    return digest.lower() if kind == "sha256" else ""
+    return digest.lower() if kind == "sha256" else hashed.lower()
 
 
 def _pylock(text: str) -> Entries:
     for package, line in _packages(text, "packages"):
         project = _project(package["name"], line)
         source = next((key for key in ("vcs", "directory", "archive") if key in package), None)
-        if source or "version" not in package:
-            yield Elsewhere(project, line, source or "no version")
-            continue
         dists = [package["sdist"]] if "sdist" in package else []
         files = tuple(
             (
                 dist.get("name") or _filename(dist.get("url") or dist.get("path", "")),
-                dist.get("hashes", {}).get("sha256", "").lower(),
+                _one_of(dist.get("hashes", {})),
             )
             for dist in (*package.get("wheels", ()), *dists)
         )
-        yield Locked(project, package["version"], files, line, package.get("index", ""))
+        version = package.get("version") or (_version_of(files, line) if not source else "")
+        if source or not version:
+            yield Elsewhere(project, line, source or "no version")
+            continue
+        yield Locked(project, version, files, line, package.get("index", ""))
+
+
+def _one_of(hashes: Table) -> str:
+    """The SHA-256 among a file's hashes, else another one."""
+    kind = "sha256" if "sha256" in hashes else next(iter(hashes), "")
+    return _sha256(f"{kind}:{hashes[kind]}") if kind else ""
+
+
+def _version_of(files: tuple[tuple[str, str], ...], line: int) -> str:
+    """The version that the names of files say; nothing, if there are none."""
+    try:
+        versions = {named(name)[1] for name, _ in files}
+    except ValueError as error:
+        raise Unreadable(
+            f"line {line}: it has no version, nor a file whose name says it"
+        ) from error
+    if len(versions) > 1:
+        raise Unreadable(f"line {line}: its files are of several versions")
+    return str(versions.pop()) if versions else ""
 
 
 def _uv(text: str) -> Entries:
@@ -213,40 +249,51 @@ def _pdm(text: str) -> Entries:
         yield Locked(project, package["version"], files, line)
 
 
-_PIN = re.compile(r"([A-Za-z0-9._-]+)\s*(?:\[[^\]]*\])?\s*===?\s*([^\s;,*]+)\s*(?:;.*)?$")
-_HASH = re.compile(r"\s--hash[=\s]\s*(\w+:[0-9A-Fa-f]+)")
-
-
 def _requirements(text: str) -> Entries:
-    index = ""
-    for line, words in _joined(text):
-        option = re.match(r"(-i|--index-url)[=\s]\s*(\S+)", words)
-        if option:
-            index = option[2]
-        elif re.match(r"(-r|--requirement)\b", words):
+    """All lines are read before one is told: for pip, the last index counts for all of them."""
+    found: list[Locked | Elsewhere] = []
+    index, besides = "", False
+    for line, words in requirements.joined(text):
+        try:
+            one = requirements.parse(words)
+        except ValueError as error:
+            raise Unreadable(f"line {line}: {error}") from error
+        if one.options.files:
             raise Unreadable(f"line {line}: it names another file: give that one, too")
-        elif re.match(r"(-e|--editable)\b|[^#]* @ |\.{0,2}/|\w+://", words):
-            yield Elsewhere(words.split()[-1], line, "a path or URL")
-        elif not words.startswith("-"):
-            pin = _PIN.match(_HASH.split(words)[0].strip())
-            if not pin:
-                raise Unreadable(f"line {line}: {words.split()[0]!r} is not pinned with ==")
-            files = tuple(("", _sha256(hashed)) for hashed in _HASH.findall(words))
-            yield Locked(_project(pin[1], line), pin[2], files, line, index)
+        index, besides = one.options.index or index, besides or bool(one.options.besides)
+        found += [Elsewhere(path, line, "a path or URL") for path in one.options.editable]
+        if one.requirement:
+            found.append(_required(one, line))
+    for entry in found:
+        if not isinstance(entry, Locked):
+            yield entry
+        elif besides and not entry.files:
+            yield Elsewhere(entry.project, entry.line, "another index or file, and no hash")
+        else:
+            yield replace(entry, index=index)
 
 
-def _joined(text: str) -> Iterator[tuple[int, str]]:
-    """Lines without comments, continued ones as one, with the number of the first."""
-    start, parts = 0, ""
-    for number, raw in enumerate(text.splitlines(), 1):
-        line = re.sub(r"(^|\s)#.*$", "", raw).rstrip()
-        start = start or number
-        if line.endswith("\\"):
-            parts += line[:-1] + " "
-            continue
-        words = (parts + line).strip()
-        if words:
-            yield start, words
-        start, parts = 0, ""
-    if parts.strip():
-        yield start, parts.strip()
+def _required(one: requirements.Line, line: int) -> Locked | Elsewhere:
+    text = one.requirement
+    unpinned = Unreadable(f"line {line}: {text.split()[0]!r} is not pinned with ==")
+    try:
+        wanted = Requirement(text)
+    except InvalidRequirement as error:
+        if re.search(r"[/\\]|^\.", text):
+            return Elsewhere(text.split()[-1], line, "a path or URL")
+        raise unpinned from error
+    project, pins = _project(wanted.name, line), list(wanted.specifier)
+    if wanted.url:
+        return Elsewhere(project, line, "a path or URL")
+    if len(pins) != 1 or pins[0].operator not in {"==", "==="} or not _is_version(pins[0].version):
+        raise unpinned
+    files = tuple(("", _sha256(hashed)) for hashed in one.hashes)
+    return Locked(project, pins[0].version, files, line)
+
+
+def _is_version(text: str) -> bool:
+    try:
+        Version(text)
+    except InvalidVersion:
+        return False
+    return True

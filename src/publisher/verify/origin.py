@@ -1,4 +1,4 @@
-"""Rules U01 to U06: do a project's links lead to where it was published from? Pure.
+"""Rules U01 to U05: do a project's links lead to where it was published from? Pure.
 
 A link is good by the index's own rule (warehouse's ``verify_url``), from the certificate's
 repository. The links are each file's own, from its core metadata.
@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
@@ -17,18 +16,19 @@ from publisher.verify import recall
 from publisher.verify.model import Change, Memory, Publisher, Release, Severity
 from publisher.verify.rules import RANK, change
 
+SOURCES = {"source", "sourcecode", "code", "repository", "repo"}
+"""Labels of links to a project's source, as the index reads them: letters only."""
 LABELS = {
-    *("source", "sourcecode", "code", "repository", "repo", "github", "gitlab", "git"),
+    *SOURCES,
+    *("github", "gitlab", "git"),
     *("homepage", "home", "issues", "issue", "issuetracker", "tracker", "bugtracker", "bugs"),
     *("bugreports",),
 }
-"""Labels under which a project names its own repository, as the index reads them: letters only."""
+"""... and of those to what surrounds it; a home page may be anywhere."""
 FORGES = {"github": "github.com", "gitlab": "gitlab.com"}
 PAGES = {"github": "github.io", "gitlab": "gitlab.io"}
 NO_OWNERS = {"about", "apps", "features", "login", "marketplace", "orgs", "sponsors", "topics"}
 """First words of paths on a forge that are no account's name."""
-MANY = 3
-"""So many projects have to borrow one repository's name before U06 speaks."""
 
 
 class _Place(NamedTuple):
@@ -51,7 +51,7 @@ def verified(url: str, publisher: Publisher) -> bool:
         return False
     if any(place.under(base) for base in _pages(publisher)):
         return True
-    forge = _forge(publisher)
+    forge = home(publisher)
     if not forge:
         return False
     path = re.sub(r"\.git$", "", place.path.removesuffix("/"))
@@ -65,7 +65,7 @@ def targets(release: Release) -> tuple[str, ...]:
         link
         for file in release.files
         for label, url in file.urls.items()
-        if _is_source(label) and (link := _target(url))
+        if is_source(label) and (link := _target(url))
     }
     return tuple(sorted(found))
 
@@ -100,14 +100,14 @@ def _links(memory: Memory, release: Release) -> Iterator[Change]:
         publisher = file.publishers[0]
         for label, url in file.urls.items():
             good = any(verified(url, who) for who in file.publishers)
-            if not good and _is_source(label) and _target(url) not in memory.links:
+            if not good and is_source(label) and _target(url) not in memory.links:
                 yield from _elsewhere(release, publisher, label, url, first=first)
 
 
 def _elsewhere(
     release: Release, publisher: Publisher, label: str, url: str, *, first: bool
 ) -> Iterator[Change]:
-    place, forge = _place(url), _forge(publisher)
+    place, forge = _place(url), home(publisher)
     if not forge:
         return  # Google and e-mail: nothing to compare with
     facts = {"before": f"{forge}/{publisher.repository}", "now": url, "label": label}
@@ -128,49 +128,12 @@ def _elsewhere(
         yield change("U01" if borrowed else "U02", severity, release, happened, **facts)
 
 
-def borrowed(releases: Iterable[Release]) -> tuple[Change, ...]:
-    """U06: many projects that claim one repository, which publishes none of them.
-
-    Counts only projects that others verifiably published: of the rest nobody knows. It needs many
-    projects, so it is for an audit.
-    """
-    claims: Mapping[str, dict[str, Release]] = defaultdict(dict)
-    honest = set()
-    for release in releases:
-        publishers = recall.publishers(release)
-        for link in targets(release):
-            if any(verified(link, publisher) for publisher in publishers):
-                honest.add(link)
-            elif any(_other_owner(link, publisher) for publisher in publishers):
-                claims[link][release.project] = release
-    return tuple(
-        change(
-            "U06",
-            "error",
-            release,
-            f"{len(projects)} projects say that they live at {link}",
-            now=link,
-            projects=sorted(projects),
-        )
-        for link, projects in sorted(claims.items())
-        if len(projects) >= MANY and link not in honest
-        for release in projects.values()
-    )
+def is_source(label: str, among: Collection[str] = LABELS) -> bool:
+    """Whether a link with this label leads to where a project lives."""
+    return re.sub(r"[^a-z]", "", label.casefold()) in among
 
 
-def _other_owner(link: str, publisher: Publisher) -> bool:
-    place, forge = _place(link), _forge(publisher)
-    owner = publisher.repository.casefold().split("/")[0]
-    return bool(place and place.host in FORGES.values()) and (
-        place is not None and (place.host != forge or place.path.split("/")[1] != owner)
-    )
-
-
-def _is_source(label: str) -> bool:
-    return re.sub(r"[^a-z]", "", label.casefold()) in LABELS
-
-
-def _forge(publisher: Publisher) -> str:
+def home(publisher: Publisher) -> str:
     """The host where a publisher's repository lives; empty if it has none."""
     if publisher.kind == "gitlab" and publisher.repository:
         return urlsplit(publisher.issuer).netloc.lower() or FORGES["gitlab"]

@@ -8,23 +8,26 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import unquote, urljoin, urlsplit
 
-from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
+from publisher.verify.names import installed_as, named
 from publisher.verify.shelf import NotHere, Shelf
 from publisher.world import Index
 
 SIMPLE_JSON = "application/vnd.pypi.simple.v1+json"
 SHA256 = re.compile(r"[0-9a-f]{64}")
+EGG = re.compile("[#&]egg=([^&]*)")
+"""What may stand behind a URL, and beats the name in it."""
 
 
 @dataclass(frozen=True)
 class File:
     """A file as a page lists it; ``metadata`` is the digest of its core metadata (PEP 658).
 
-    ``attestable`` says whether this index speaks of provenance at all.
+    ``attestable`` says whether this index speaks of provenance at all. ``why`` says why a file that
+    pip may install can't be looked at, or nothing; it may have no ``sha256``.
     """
 
     filename: str
@@ -36,6 +39,7 @@ class File:
     uploaded: datetime | None
     yanked: bool
     attestable: bool
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,13 +59,13 @@ class Page:
             return ()
         return tuple(file for file in self.files if file.version == wanted)
 
-    def versions(self) -> list[Version]:
-        """All versions, by when their first files came."""
+    def came(self) -> dict[Version, datetime]:
+        """All versions and when their first files came, in this order."""
         first: dict[Version, datetime] = {}
         for file in self.files:
             when = file.uploaded or datetime.max.replace(tzinfo=UTC)
             first[file.version] = min(when, first.get(file.version, when))
-        return sorted(first, key=lambda version: (first[version], version))
+        return dict(sorted(first.items(), key=lambda item: item[::-1]))
 
     def latest(self) -> Version | None:
         """What an installer takes: the newest that is no pre-release and not yanked, if any."""
@@ -69,21 +73,6 @@ class Page:
         kept = {file.version for file in self.files if not file.yanked} or there
         finished = {version for version in kept if not version.is_prerelease} or kept
         return max(finished, default=None)
-
-
-def named(filename: str) -> tuple[str, Version]:
-    """The project and version that a distribution's filename says. ASCII only.
-
-    Raises:
-        ValueError: It is no distribution's name.
-    """
-    if not filename.isascii():
-        raise ValueError("not ASCII")
-    if filename.endswith(".whl"):
-        name, version, *_ = parse_wheel_filename(filename)
-    else:
-        name, version = parse_sdist_filename(filename)
-    return canonicalize_name(name, validate=True), version
 
 
 def read(shelf: Shelf, index: Index, project: str) -> Page:
@@ -104,27 +93,42 @@ def read(shelf: Shelf, index: Index, project: str) -> Page:
 
 def _files(page: Mapping[str, Any], base: str, project: str) -> Iterator[File]:
     for entry in page["files"]:
-        filename = str(entry["filename"])
-        try:
-            name, version = named(filename)
-        except ValueError:  # an egg, an installer: nothing that is installed from
-            continue
+        filename, url = str(entry["filename"]), urljoin(base, str(entry["url"]))
         digest = str((entry.get("hashes") or {}).get("sha256") or "")
-        if name != project or not SHA256.fullmatch(digest):
-            continue
         metadata = entry.get("core-metadata") or entry.get("data-dist-info-metadata") or {}
         provenance = entry.get("provenance")
-        yield File(
-            filename=filename,
-            version=version,
-            url=urljoin(base, str(entry["url"])),
-            sha256=digest,
-            provenance=urljoin(base, str(provenance)) if provenance else "",
-            metadata=str(metadata.get("sha256", "")) if isinstance(metadata, dict) else "",
-            uploaded=_time(entry.get("upload-time")),
-            yanked=bool(entry.get("yanked")),
-            attestable="provenance" in entry,
-        )
+        for version, why in _versions(project, filename, url, digest):
+            yield File(
+                filename=filename,
+                version=version,
+                url=url,
+                sha256=digest if SHA256.fullmatch(digest) else "",
+                provenance=urljoin(base, str(provenance)) if provenance else "",
+                metadata=str(metadata.get("sha256", "")) if isinstance(metadata, dict) else "",
+                uploaded=_time(entry.get("upload-time")),
+                yanked=bool(entry.get("yanked")),
+                attestable="provenance" in entry,
+                why=why,
+            )
+
+
+def _versions(project: str, filename: str, url: str, digest: str) -> Iterator[tuple[Version, str]]:
+    """As which versions of a project a file may be installed, and why it can't be looked at.
+
+    None: an egg, an installer, another project's. pip goes by the name in the URL.
+    """
+    parts = urlsplit(url)
+    in_url, egg = unquote(parts.path.rpartition("/")[2]), EGG.search(f"#{parts.fragment}")
+    try:
+        name, version = named(filename)
+    except ValueError:
+        name, version = "", None
+    if version and name == project and in_url == filename and not egg:
+        yield version, "" if SHA256.fullmatch(digest) else "the index tells no SHA-256 of it"
+        return
+    spelt = (filename, in_url, f"{unquote(egg[1])}.zip" if egg else "")
+    for odd in {found for one in spelt if (found := installed_as(one, project))}:
+        yield odd, "its name is none that an index takes, but pip may install it"
 
 
 def _time(text: object) -> datetime | None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from packaging.version import Version
+
 from publisher.errors import InvalidValue
 from publisher.verify import changes, drift, recall, remember
 from publisher.verify.checking import Check, changes_of
@@ -25,8 +27,9 @@ MOVES = {"D02", "D07", "D11", "D12", "D14", "D27"}
 class Pinning:
     """Learns from releases.
 
-    ``memories`` is what is remembered afterwards. A release with a change at or above
-    ``threshold`` teaches nothing, nor does one of a known project with a warning.
+    ``memories`` is what is remembered afterwards, ``learned`` the verdicts that taught it. A release
+    with a change at or above ``threshold`` teaches nothing, nor does one of a known project with a
+    warning.
     """
 
     check: Check
@@ -35,6 +38,7 @@ class Pinning:
     memories: dict[str, Memory] = field(default_factory=dict)
     given_up: list[str] = field(default_factory=list)
     """What acceptances took away, a sentence each."""
+    learned: list[Verdict] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Begin with what is remembered already."""
@@ -52,7 +56,9 @@ class Pinning:
         return [one for some in found for one in some]
 
     def _project(self, targets: Sequence[Target]) -> list[Verdict]:
-        keep = {target.version for target in targets} if targets[0].place else None
+        known = self.memories.get(targets[0].project)
+        versions = {recall.spelling(known, target.version) for target in targets}
+        keep = versions if targets[0].place else None
         return [self._one(target, keep) for target in targets]
 
     def accept(self, target: Target, who: str, reason: str) -> Verdict:
@@ -66,7 +72,7 @@ class Pinning:
             if silence := self.check.silence(target):
                 raise NotHere(silence)
             page = self.check.page(target)
-            release = self.check.evidence.release(page, self.check.version(page, target))
+            release = self.check.evidence.release(page, self._version(page, target))
             known = self.memories.get(target.project)
             memory = known or self._first(page, target, release)
             taken = remember.accept(memory, release, who, self.now, reason)
@@ -85,8 +91,7 @@ class Pinning:
             return self.check.one(target)
         try:
             page = self.check.page(target)
-            version = self.check.version(page, target)
-            release = self.check.evidence.release(page, version)
+            release = self.check.evidence.release(page, self._version(page, target))
         except NotHere:
             return self.check.one(target)
         found = self.check.judged(target, release)
@@ -97,11 +102,21 @@ class Pinning:
         memory = self.memories.get(target.project)
         if memory and any(_drifts(change) for change in found.changes):
             return replace(found, remark="not learned: the warning has to be accepted first")
-        releases = self._history(page, release) if memory is None else [release]
+        return self._learn(
+            found, self._history(page, release) if memory is None else [release], keep
+        )
+
+    def _learn(self, found: Verdict, releases: list[Release], keep: set[str] | None) -> Verdict:
+        memory = self.memories.get(found.project)
         told = "" if memory else remember.first_use(releases, self.now)
-        learned = self.memories[target.project] = remember.remember(memory, releases, keep)
-        told_of = found.changes if memory else _in_history(learned, release, found.changes)
-        return replace(found, changes=told_of, pinned=True, remark=told)
+        learned = remember.remember(memory, releases, keep)
+        if not (learned.identities or learned.none):
+            return replace(found, remark="not learned: nobody can say who published it")
+        self.memories[found.project] = learned
+        changes = found.changes if memory else _in_history(learned, releases[-1], found.changes)
+        if not any(map(_drifts, changes)):
+            self.learned.append(found)
+        return replace(found, changes=changes, pinned=True, remark=told)
 
     def _first(self, page: Page, target: Target, release: Release) -> Memory:
         before = [one for one in self._history(page, release) if one.version != release.version]
@@ -110,14 +125,25 @@ class Pinning:
     def _history(self, page: Page, release: Release) -> list[Release]:
         """The releases up to this one, by when they came.
 
+        One at least came 14 days before it, if any did: many releases in one day are no history.
         Of the others one file is enough, unless several workflows share the work.
         """
-        known = [str(version) for version in page.versions()]
-        (here,) = {str(file.version) for file in page.release(release.version)}
-        before = known[: known.index(here)][-(HISTORY - 1) :]
+        came, here = page.came(), Version(release.version)
+        if here not in came:
+            return [release]  # in quarantine, an index shows no files
+        known = list(came)
+        before = known[: known.index(here)]
+        last = before[-(HISTORY - 1) :]
+        if older := [one for one in before if came[here] - came[one] >= remember.CONFIRMED]:
+            last = last if older[-1] in last else [older[-1], *last[1:]]
         alone = len(recall.publishers(release)) < 2
-        samples = [self.check.evidence.release(page, one, sample=alone) for one in before]
+        samples = [self.check.evidence.release(page, str(one), sample=alone) for one in last]
         return [*samples, release]
+
+    def _version(self, page: Page, target: Target) -> str:
+        """The version that is meant, as an earlier target of this run wrote it."""
+        version = self.check.version(page, target)
+        return recall.spelling(self.memories.get(target.project), version)
 
 
 def _in_history(learned: Memory, release: Release, alone: tuple[Change, ...]) -> tuple[Change, ...]:

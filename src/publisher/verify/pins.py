@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from packaging.utils import InvalidName, canonicalize_name
+from packaging.utils import InvalidName, canonicalize_name, canonicalize_version
 
 from publisher.verify.lines import Line, Malformed, Word, quoted, words
 from publisher.verify.model import Acceptance, Memory, Pinned, Publisher, Seen
@@ -29,9 +29,8 @@ PLAIN = (*("workflow", "ref", "trigger", "runner", "environment", "email", "sign
 
 @dataclass(frozen=True)
 class Pins:
-    """All of identities.lock: the index it is about and the projects by their canonical name."""
+    """All of identities.lock: the projects by their canonical name."""
 
-    index: str = ""
     projects: Mapping[str, Memory] = field(default_factory=dict)
     head: tuple[str, ...] = ()
     """Lines that begin with ``#`` and mean nothing here."""
@@ -45,6 +44,7 @@ def read(text: str) -> Pins:
     """
     lines = text.replace("\r\n", "\n").split("\n")
     _no_conflict(lines)
+    _refuse_unseen(lines)
     version = re.fullmatch("#identities ([0-9]+)", lines[0])
     if not version or version[1] != "1":
         why = (
@@ -53,22 +53,48 @@ def read(text: str) -> Pins:
             else f"it must begin with {HEADER!r}"
         )
         raise Malformed(1, 1, why)
-    index, head = "", []
+    head = []
     projects: dict[str, Memory] = {}
-    taken: set[tuple[str, str]] = set()
+    taken: dict[tuple[str, str], int] = {}
     for number, raw in enumerate(lines[1:], 2):
-        if raw.startswith("#index "):
-            index = raw.removeprefix("#index ").strip()
-        elif raw.startswith("#"):
+        if raw.startswith("#"):
             head.append(raw)
         elif raw.strip():
             project, said = _opened(number, raw)
             memory = projects.get(project, Memory(project))
             head_of_line, projects[project] = _learn(memory, Line(number, said), raw)
-            if (project, head_of_line) in taken:
+            if (project, fact := _unique(head_of_line)) in taken:
                 raise Malformed(number, 1, f"{project} says {head_of_line!r} twice")
-            taken.add((project, head_of_line))
-    return Pins(index, projects, tuple(head))
+            taken[project, fact] = number
+    for memory in projects.values():
+        _refuse_unfounded(memory, taken)
+    return Pins(projects, tuple(head))
+
+
+def _refuse_unseen(lines: list[str]) -> None:
+    """What no reader shows, such as a carriage return, can hide what stands beside it."""
+    for number, line in enumerate(lines, 1):
+        if not line.isprintable():
+            column = next(at for at, sign in enumerate(line, 1) if not sign.isprintable())
+            raise Malformed(number, column, f"{line[column - 1]!a} can't be seen")
+
+
+def _refuse_unfounded(memory: Memory, taken: Mapping[tuple[str, str], int]) -> None:
+    """A project of which nothing is known would count as pinned."""
+    known = {pin.number for pin in memory.identities}
+    for version, seen in memory.releases.items():
+        if lost := set(seen.identities) - known:
+            line = taken[memory.project, _unique(f"rel {quoted(version)}")]
+            raise Malformed(line, 1, f"{memory.project} has no id {min(lost)}")
+    if not (known or memory.none):
+        line = min(line for (project, _), line in taken.items() if project == memory.project)
+        raise Malformed(line, 1, f"{memory.project} has neither an id nor none")
+
+
+def _unique(head: str) -> str:
+    """What a project says once only; a release is the same, however its version is written."""
+    kind, _, version = head.partition(" ")
+    return f"rel {canonicalize_version(version)}" if kind == "rel" else head
 
 
 def _no_conflict(lines: list[str]) -> None:
@@ -137,7 +163,7 @@ def _identity(line: Line) -> Pinned:
         **{key: line.take(key) for key in PLAIN},
     )
     since, last = line.at("since"), line.at("last")
-    pending, accepted = line.take("pending") == "yes", line.take("accepted")
+    pending, accepted = line.flag("pending"), line.take("accepted")
     return Pinned(publisher, since, last, pending, accepted, number, line.number_of("seen"))
 
 
@@ -150,8 +176,8 @@ def _seen(line: Line) -> Seen:
         tuple(line.number_of("id", number) for number in numbers),
         line.moment("at"),
         line.take("set"),
-        slsa=line.take("slsa") == "yes",
-        yanked=line.take("yanked") == "yes",
+        slsa=line.flag("slsa"),
+        yanked=line.flag("yanked"),
     )
 
 
@@ -166,8 +192,7 @@ def _acceptance(line: Line) -> Acceptance:
 def write(pins: Pins) -> str:
     """The text of identities.lock; the same memory gives the same bytes."""
     lines = {line for memory in pins.projects.values() for line in _lines(memory)}
-    index = [f"#index {pins.index}"] if pins.index else []
-    return "\n".join([HEADER, *index, *pins.head, *sorted(lines, key=str.encode), ""])
+    return "\n".join([HEADER, *pins.head, *sorted(lines, key=str.encode), ""])
 
 
 def _lines(memory: Memory) -> Iterator[str]:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from packaging.utils import canonicalize_name, canonicalize_version
+
 from publisher.verify.locks import Unreadable, table_lines
-from publisher.verify.model import Publisher
+from publisher.verify.model import Observed, Publisher
 
 Identity = Mapping[str, str | None]
 """The index's publisher object (PEP 740): ``kind`` and what that kind has."""
@@ -24,16 +26,6 @@ KEY = "attestation-identities"
 TABLE = f"[[packages.{KEY}]]"
 
 
-def identities(text: str) -> dict[tuple[str, str], list[dict[str, Any]]]:
-    """The identities that a pylock.toml names, by name and version.
-
-    Raises:
-        Unreadable: It is no pylock.toml.
-    """
-    found = _checked(text).get("packages", [])
-    return {_key(package): package[KEY] for package in found if package.get(KEY)}
-
-
 def enrich(text: str, known: Identities) -> str:
     """The text with these identities; packages that ``known`` does not name keep theirs.
 
@@ -41,6 +33,7 @@ def enrich(text: str, known: Identities) -> str:
         Unreadable: It is no pylock.toml, or it is written so that nothing can be put in between.
     """
     wanted = _checked(text)
+    known = {_spelt(*key): found for key, found in known.items()}
     for package in wanted["packages"]:
         if _key(package) in known:
             package.pop(KEY, None)
@@ -73,6 +66,19 @@ def as_published(publisher: Publisher) -> dict[str, str]:
     raise ValueError(f"the index's words for {publisher.kind!r} are not known here")
 
 
+def published(files: Iterable[Observed]) -> list[Identity]:
+    """The identities of some files, each once.
+
+    Raises:
+        ValueError: One is of a kind that ``as_published`` has no words for.
+    """
+    found: list[Identity] = []
+    for publisher in (one for file in files for one in file.publishers):
+        if (identity := as_published(publisher)) not in found:
+            found.append(identity)
+    return found
+
+
 def _plain(identity: Identity) -> dict[str, str]:
     """TOML has no null: what is not said is left out."""
     return {key: value for key, value in identity.items() if value}
@@ -86,11 +92,17 @@ def _checked(text: str) -> dict[str, Any]:
         Pylock.from_dict(table)
     except (tomllib.TOMLDecodeError, PylockValidationError) as error:
         raise Unreadable(f"line 1: it is no pylock.toml: {error}") from error
+    except RecursionError as error:
+        raise Unreadable("line 1: it is nested too deeply") from error
     return table
 
 
 def _key(package: Mapping[str, Any]) -> tuple[str, str]:
-    return package["name"], package.get("version", "")
+    return _spelt(package["name"], package.get("version", ""))
+
+
+def _spelt(project: str, version: str) -> tuple[str, str]:
+    return canonicalize_name(project), canonicalize_version(version)
 
 
 def _edited(text: str, known: Identities) -> Iterator[str]:

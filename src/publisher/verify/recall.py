@@ -7,6 +7,9 @@ import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 
+from packaging.utils import canonicalize_version
+from packaging.version import InvalidVersion, Version
+
 from publisher.verify.changes import Difference, differences
 from publisher.verify.model import Memory, Observed, Pinned, Publisher, Release, Seen
 from publisher.verify.rules import RANK
@@ -117,6 +120,16 @@ def summary(memory: Memory, release: Release) -> Seen:
         slsa=any(file.slsa for file in proven),
         yanked=any(file.yanked for file in release.files),
     )
+
+
+def spelling(memory: Memory | None, version: str) -> str:
+    """A version as it is remembered, else as packaging writes it: 1.0 and 1.0.0 are one release."""
+    try:
+        wanted = Version(version)
+    except InvalidVersion:
+        return version
+    known, same = memory.releases if memory else (), canonicalize_version(wanted)
+    return next((one for one in known if canonicalize_version(one) == same), str(wanted))
 
 
 def unchanged(memory: Memory, release: Release) -> bool:

@@ -56,11 +56,6 @@ class TrustRoot:
         """Whether that is longer than ``GRACE``."""
         return self.overdue(now) > GRACE
 
-    def described(self, now: datetime) -> dict[str, object]:
-        """As publisher.verify/1 shows it; the date is ``until``."""
-        date = self.until.isoformat().replace("+00:00", "Z") if self.until else None
-        return {"sha256": self.sha256, "date": date, "stale": self.overdue(now) > timedelta()}
-
 
 @dataclass(frozen=True)
 class Repository:

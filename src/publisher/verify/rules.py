@@ -38,12 +38,12 @@ TITLES = {
     "D25": "no answer",
     "D26": "taken back",
     "D27": "first attestation",
+    "D28": "evidence beside it fails",
     "U01": "link to somebody else's repository",
     "U02": "link to another repository",
     "U03": "link to another host",
     "U04": "no link to the source",
     "U05": "links moved",
-    "U06": "borrowed name",
 }
 """Each rule in a word or two: the index's, where it has one."""
 
@@ -93,6 +93,8 @@ ADVICE = {
     "update.",
     "D27": "It is pending until releases over 14 days confirm it, or somebody accepts it: whoever "
     "attests first need not be the maintainer.",
+    "D28": "You did not ask about that file, and it is of the same release: evidence that fails is "
+    "worse than none. Find out why before you install any of it.",
     "U01": "It may have moved, and its links be old. Or it wants to be taken for another project: "
     "do not trust those stars.",
     "U02": "One repository of an owner may publish what lives in another. If that is new here, ask "
@@ -100,7 +102,6 @@ ADVICE = {
     "U03": "That can't be compared with who published it.",
     "U04": "It does not say where its source is.",
     "U05": "Whoever may publish may change links. Look where they lead now.",
-    "U06": "None of them is published from there: they borrow its name.",
 }
 """What a change may mean and what to do, in words for the maintainer of an application."""
 

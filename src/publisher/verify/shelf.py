@@ -1,8 +1,10 @@
 """Answers of an index, kept between runs so that what has not changed is not sent again.
 
-Nothing in here is believed: an attestation is verified again each time it is read, and what is
-named by its digest is compared with it. Whoever can write into the folder can still hide what the
-index alone says, such as when a file came or that it was yanked; so don't share it with others.
+Of evidence nothing in here is believed: an attestation is verified again each time it is read, and
+what is named by its digest is compared with it. The list of files is believed as long as the index
+says that it has not changed (ETag): whoever can write into the folder can hide files, when they
+came and that they were yanked. To ask for each list whole would cost a large lock most of its time;
+so don't share the folder with others.
 """
 
 from __future__ import annotations

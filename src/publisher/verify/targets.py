@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from packaging.utils import InvalidName, canonicalize_name
+from packaging.utils import InvalidName, canonicalize_name, canonicalize_version
 
 from publisher.errors import InvalidValue, PathNotFound
 from publisher.verify import locks
 from publisher.verify.locks import Locked
 from publisher.verify.model import Observed, Place
-from publisher.verify.pages import named
+from publisher.verify.names import named
 
 LOCKS = ("pylock.toml", "uv.lock", "poetry.lock", "pdm.lock", "requirements.txt")
 """What is looked for in a folder, in this order."""
@@ -67,7 +67,7 @@ def read(words: Sequence[str], folder: Path) -> list[Target]:
     """
     found: dict[tuple[str, str, str], Target] = {}
     for target in (target for word in words or [_lock_in(folder)] for target in _read(word)):
-        key = target.project, target.version, target.index
+        key = target.project, canonicalize_version(target.version), target.index
         found[key] = _merge(found[key], target) if key in found else target
     return list(found.values())
 

@@ -81,7 +81,9 @@ def _path(uri: str) -> str:
 
 
 def _before_ref(uri: str) -> str:
-    return uri.rpartition("@")[0]
+    """What stands before ``@refs/...`` or ``@COMMIT``; the name of a tag may hold an ``@``."""
+    before, ref, _ = uri.partition("@refs/")
+    return before if ref else uri.rpartition("@")[0]
 
 
 def _ref(ref: str) -> str:
