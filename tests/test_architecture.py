@@ -64,7 +64,9 @@ MAY = {
     "rows": "basics",
     "signals": "publisher errors",
     "errors errors.*": "models errors.*",
-    "remarks reporter transport world": "basics models",
+    "remarks reporter world": "basics models",
+    "deadline": "",
+    "transport": "deadline models",
     # publisher: the version, for the User-Agent
     "http": "publisher addresses ahead models transport",
     "options": "basics commands remarks rows",
@@ -104,7 +106,7 @@ HOMES = {
     "id": "publish.identity",
     "packaging": "publish.* verify.*",
     "pypi_attestations": "publish.attest verify.core verify.statement",
-    "requests": "http transport",
+    "requests": "deadline http transport",
     "rich": "report.terminal",
     "sigstore": "publish.attest publish.person verify.core verify.roots",
     "twine": "publish.metadata world",
@@ -112,7 +114,7 @@ HOMES = {
     **dict.fromkeys(("email_validator", "rfc3986"), "publish.metadata"),
     # form: its multipart encoder writes the plain fields; identity: id lets its errors through;
     # addresses: what it would dial
-    "urllib3": "addresses http transport publish.form publish.identity",
+    "urllib3": "addresses deadline http transport publish.form publish.identity",
     # what sigstore brings, where certificates and policies are looked into
     **dict.fromkeys(("cryptography", "pyasn1", "pydantic"), "verify.core"),
     "tuf": "verify.roots",

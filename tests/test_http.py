@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from publisher import deadline, transport
 from publisher import http as module
-from publisher import transport
 from publisher.addresses import carries_secrets, is_loopback, is_public
 from publisher.http import Answer, Http, NetworkError, answer_in
 from publisher.models import Account, Secret
@@ -345,6 +345,21 @@ def downloaded(http: Http, web: Web, folder: Path) -> bytes:
     return (folder / "got").read_bytes()
 
 
+def test_all_tries_are_of_one_budget(web: Web, http: Http, tmp_path: Path) -> None:
+    """Whatever fails: what is left after passing answers is what a broken body has."""
+    gets: list[Callable[[], bytes | None]] = [
+        lambda: http.get(f"{web.url}/").body,
+        lambda: http.session(web.url).get(f"{web.url}/").content,
+        lambda: downloaded(http, web, tmp_path),
+    ]
+    for get in gets:
+        web.seen.clear()
+        web.on("/", *([busy(), busy(), CUT] * 5))
+        with suppress(NetworkError, requests.RequestException):
+            get()
+        assert len(web.seen) == 1 + transport.TRIES
+
+
 def test_a_body_that_is_cut_off_from_what_is_sent_once(
     web: Web, http: Http, file: FileForm
 ) -> None:
@@ -406,12 +421,36 @@ def test_answers_to_a_library_are_capped_too(
 def test_a_library_does_not_wait_for_ever(
     sandbox: Sandbox, http: Http, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transport, "PATIENCE", 0.2)
+    monkeypatch.setattr(deadline, "PATIENCE", 0.2)
     fault = {"service": "rekor", "method": "GET", "kind": "drip", "status": 200}
     sandbox.post("faults", [fault])
     with pytest.raises(requests.RequestException) as raised:
         http.session(sandbox.info["rekor"]).get(f"{sandbox.info['rekor']}/api/v1/log")
     assert explain(raised.value) == "the answer is slower than 100000 bytes per second"
+
+
+DRIPS = (
+    b"HTTP/1.1 200 OK\r\n",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n",
+)
+
+
+@pytest.mark.parametrize("start", DRIPS)
+@pytest.mark.parametrize("proxied", [False, True])
+def test_an_answer_that_drips_is_too_slow(
+    web: Web, http: Http, monkeypatch: pytest.MonkeyPatch, start: bytes, proxied: bool
+) -> None:
+    """In its headers, the size of a chunk, or its body; each byte comes in time."""
+    monkeypatch.setattr(deadline, "PATIENCE", 0.3)
+    url = "http://index.example/" if proxied else f"{web.url}/"
+    web.on(url if proxied else "/", Say(body=start, kind="drip"))
+    if proxied:
+        monkeypatch.setenv("HTTP_PROXY", web.url)
+    with pytest.raises(NetworkError, match="slower than 100000 bytes") as caught:
+        http.get(url)
+    assert not caught.value.passing
+    assert len(web.seen) == 1
 
 
 def test_download(web: Web, http: Http, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from publisher.ahead import ahead
 from publisher.models import Account, Secret
 from publisher.transport import (
     LOST,
+    PASSING,
     TRIES,
     Adapter,
     Login,
@@ -246,20 +247,21 @@ class Http:
             if not is_public(url) or not is_public(listed_at):
                 raise NetworkError(url, f"a link of {listed_at} leads there")
         for tries in range(1, TRIES + 2):
-            with self._send(
-                "GET", url, account, headers={"Accept": "*/*"}, stream=True
-            ) as response:
-                if response.status_code != 200:
-                    raise NetworkError(url, f"answered {response.status_code}")
-                try:
+            asked, why = None, "lost the connection"
+            try:
+                with self._send(
+                    "GET", url, account, retry=False, headers={"Accept": "*/*"}, stream=True
+                ) as response:
+                    if (status := response.status_code) != 200:
+                        asked, why = response.headers.get("Retry-After"), f"answered {status}"
+                        raise NetworkError(url, why, passing=status in PASSING)
                     into.writelines(_blocks(response, url, cap))
-                except NetworkError as error:
-                    if tries > TRIES or not error.passing:
-                        raise
-                else:
                     return
-            self.notice(f"GET {urlsplit(url).path} lost the connection; trying again")
-            time.sleep(pause(tries))
+            except NetworkError as error:
+                if tries > TRIES or not error.passing:
+                    raise
+                self.notice(f"GET {urlsplit(url).path} {why}; trying again")
+            time.sleep(pause(tries, asked))
             into.seek(0)
             into.truncate()
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import random
 import ssl
-import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import requests
 import urllib3
@@ -16,14 +15,13 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.util import Retry
 
+from publisher.deadline import POOLS, Unbearable
 from publisher.models import Account, Secret
 
 if TYPE_CHECKING:
     from urllib3.connectionpool import ConnectionPool
 
 CONNECT_TIMEOUT = READ_TIMEOUT = 60.0  # seconds; urllib3 sends the body under the first one
-PATIENCE = 120.0  # seconds for an answer, and more for a long one
-SLOWEST = 100_000  # bytes per second
 ANSWER_CAP = 64 << 20  # the largest project listings are some ten MB
 BLOCK = 1 << 20
 CONNECTIONS = 32  # kept open to each host; as many as there are requests in flight
@@ -59,10 +57,6 @@ def no_login(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
-class Unbearable(requests.RequestException):
-    """An answer that is too large or too slow, and would be so again."""
-
-
 def blocks(response: requests.Response, cap: int) -> Iterator[bytes]:
     """The body in blocks.
 
@@ -70,14 +64,16 @@ def blocks(response: requests.Response, cap: int) -> Iterator[bytes]:
         Unbearable: It has more than ``cap`` bytes, or comes too slowly.
         LOST: It broke off.
     """
-    read, until = 0, time.monotonic() + PATIENCE
-    while block := response.raw.read1(BLOCK, decode_content=True):
-        read += len(block)
-        if time.monotonic() > until + read / SLOWEST:
-            raise Unbearable(f"the answer is slower than {SLOWEST} bytes per second")
-        if read > cap:
-            raise Unbearable(f"the answer is larger than {cap} bytes")
-        yield block
+    read = 0
+    try:
+        while block := response.raw.read1(BLOCK, decode_content=True):
+            read += len(block)
+            if read > cap:
+                raise Unbearable(f"the answer is larger than {cap} bytes")
+            yield block
+    except urllib3.exceptions.HTTPError as error:
+        slow = (one for one in _chain(error) if isinstance(one, Unbearable))
+        raise next(slow, error) from error.__cause__
 
 
 class Session(requests.Session):
@@ -137,7 +133,7 @@ class Patience(Retry):
         _stacktrace: TracebackType | None = None,
     ) -> Self:
         """Say why a request is sent again; raise when patience is at its end."""
-        if error and _pool and is_distrust(error):
+        if error and _pool and not may_pass(error):
             raise urllib3.exceptions.MaxRetryError(_pool, url or "", error) from error
         after = super().increment(method, url, response, error, _pool, _stacktrace)
         why = f"answered {response.status}" if response is not None else "lost the connection"
@@ -200,15 +196,16 @@ def is_distrust(error: BaseException) -> bool:
 
 def may_pass(error: BaseException) -> bool:
     """Whether the same request may end better another time."""
-    lasting = isinstance(error, Unbearable | urllib3.exceptions.DecodeError)
-    return not lasting and not is_distrust(error)
+    # ValueError: an address that can't be read
+    lasting = (Unbearable, urllib3.exceptions.DecodeError, ssl.SSLCertVerificationError, ValueError)
+    return not any(isinstance(reason, lasting) for reason in _chain(error))
 
 
 class Adapter(HTTPAdapter):
     """Timeouts by default, large blocks, limits and further tries for answers, and a count."""
 
     def __init__(self, retries: Patience, count: Callable[[], None]) -> None:
-        self._count, self._patience = count, retries
+        self._count = count
         super().__init__(max_retries=retries, pool_connections=8, pool_maxsize=CONNECTIONS)
 
     def share(self, other: Adapter) -> None:
@@ -220,6 +217,14 @@ class Adapter(HTTPAdapter):
     ) -> None:
         """Send in large blocks; the default of 16 KiB costs several times the CPU."""
         super().init_poolmanager(connections, maxsize, block, blocksize=BLOCK, **pool)
+        self.poolmanager.pool_classes_by_scheme = POOLS
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> urllib3.PoolManager:
+        """Limits for what goes through a proxy, too."""
+        manager: urllib3.PoolManager = super().proxy_manager_for(proxy, **options)
+        if type(manager) is urllib3.ProxyManager:  # SOCKS has connections of its own
+            manager.pool_classes_by_scheme = POOLS
+        return manager
 
     def send(  # type: ignore[override]  # the base spells its many arguments out
         self, request: requests.PreparedRequest, **options: Any
@@ -227,30 +232,32 @@ class Adapter(HTTPAdapter):
         """Send, and count it; further tries are counted by ``Patience``.
 
         An answer that is not to be streamed is read as ``blocks`` does. urllib3 asks again only
-        until the headers have come; here it is done as well if the body breaks off.
+        until the headers have come; here it is done as well if the body breaks off, as often as
+        is left of the tries.
         """
         if options.get("timeout") is None:
             options["timeout"] = (CONNECT_TIMEOUT, READ_TIMEOUT)
         self._count()
-        patience = self._patience
-        while True:
-            response = super().send(request, **options)
-            if options.get("stream"):
+        response = super().send(request, **options)
+        if options.get("stream"):
+            return response
+        try:
+            with response:
+                response._content = b"".join(blocks(response, ANSWER_CAP))  # noqa: SLF001 - as its own
                 return response
-            try:
-                with response:
-                    response._content = b"".join(blocks(response, ANSWER_CAP))  # noqa: SLF001 - as its own
-                return response
-            except LOST as error:
-                patience = patience.after(error, request)
+        except LOST as error:
+            left = cast("Patience", response.raw.retries)  # urllib3 hands on what is left
+            rest = Adapter(left.after(error, request), lambda: None)
+            rest.share(self)
+            return rest.send(request, **options)
 
 
 def explain(error: BaseException) -> str:
     """What a transport error means, for people."""
-    if isinstance(error, Unbearable):
-        return str(error)
     reason: object = error
     for reason in _chain(error):
+        if isinstance(reason, Unbearable):
+            return str(reason)
         refused = isinstance(reason, urllib3.exceptions.NewConnectionError)  # a TimeoutError too
         if isinstance(reason, requests.Timeout | urllib3.exceptions.TimeoutError) and not refused:
             return "no answer in time"

@@ -37,12 +37,13 @@ def preload() -> None:
 
 def hurry(timeout: float) -> None:
     """Make the run impatient."""
-    from publisher import transport
+    from publisher import deadline, transport
     from publisher.rehearsal import loopback
 
     transport.CONNECT_TIMEOUT = transport.READ_TIMEOUT = timeout
     transport.BACKOFF = 0.02
-    loopback.TIMEOUT = transport.PATIENCE = timeout  # type: ignore[assignment]  # whole seconds there
+    deadline.PATIENCE = 2 * timeout
+    loopback.TIMEOUT = timeout  # type: ignore[assignment]  # whole seconds
 
 
 def die() -> None:

@@ -21,7 +21,7 @@ import pytest
 
 from publisher import errors
 from publisher.publish.build import build, obstacle
-from publisher.publish.cleaning import own_places
+from publisher.publish.cleaning import own_folders, own_places, unkept
 from publisher.publish.dists import read_all
 from support.projects import make_hostile_project, make_project
 
@@ -175,6 +175,17 @@ def test_their_folder_can_not_be_replaced(
     assert attack(RENAME.replace("FOLDER", repr(folder)), "isolated", **orders) == errno.EBUSY
 
 
+def test_a_link_to_their_folder_can_not_be_replaced(
+    attack: Attack, orders: dict[str, str], tmp_path: Path
+) -> None:
+    """The runner goes by the link."""
+    link = tmp_path / "links" / "_temp"
+    link.parent.mkdir()
+    link.symlink_to(tmp_path / "_temp")
+    orders = {name: path.replace("/_temp/", "/links/_temp/") for name, path in orders.items()}
+    assert attack(RENAME.replace("FOLDER", repr(str(link))), "isolated", **orders) == errno.EROFS
+
+
 @pytest.mark.parametrize("code", [RENAME, WRITE])
 def test_command_files_that_a_build_changed_stop_the_run(
     orders: dict[str, str], tmp_path: Path, clean_env: dict[str, str], code: str
@@ -280,17 +291,91 @@ def test_the_python_below_and_the_mounts(attack: Attack) -> None:
     assert seen == ["EROFS", "EROFS", "EBUSY", "EPERM", "EPERM"]
 
 
+def test_the_system(attack: Attack) -> None:
+    """What every program is started with; for root these are files like any other."""
+    folders = ["/", "/etc", "/lib", "/usr", "/usr/bin", "/usr/lib", "/usr/local", "/usr/local/bin"]
+    tries = [("made", f"{folder}/made") for folder in folders]
+    assert set(attack(OVERWRITE.replace("TRIES", repr(tries)), "isolated")) == {"EROFS"}
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Path:
+    """A Python that is no virtual environment's; its library is a link."""
+    folder = tmp_path / "plain"
+    (folder / "bin").mkdir(parents=True)
+    (folder / "lib").symlink_to(Path(sys.base_prefix, "lib"))
+    return Path(shutil.copy2(Path(sys.executable).resolve(), folder / "bin"))
+
+
+def _modules() -> str:
+    return os.pathsep.join(path for path in sys.path if Path(path).is_dir())
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+def test_a_python_of_no_virtual_environment(attack: Attack, plain: Path, isolated: bool) -> None:
+    """Even with -I it would start with whatever a pyvenv.cfg says."""
+    folder = plain.parents[1]
+    tries = [("made", f"{folder}/pyvenv.cfg"), ("renamed", f"{folder}/lib"), ("made", f"{plain}.x")]
+    (folder / "share").mkdir()  # what lies beside is no matter
+    tries.append(("made", f"{folder}/share/made"))
+    flags = ["isolated"] if isolated else []
+    code = OVERWRITE.replace("TRIES", repr(tries))
+    seen = attack(code, *flags, python=str(plain), PYTHONPATH=_modules())
+    assert seen == (["EROFS", "EROFS", "EROFS", "done"] if isolated else ["done"] * 4)
+
+
+def test_a_folder_of_modules_that_a_build_made(tmp_path: Path, plain: Path) -> None:
+    """The user's own: our next child doesn't look there."""
+    code = """
+import os, site, subprocess, sys
+from pathlib import Path
+from publisher.publish.build import _program
+folder = Path(site.getusersitepackages())
+folder.mkdir(parents=True)
+(folder / "evil.pth").write_text("import pathlib; pathlib.Path('evil').touch()")
+subprocess.run(_program("--help"), check=True)
+subprocess.run([sys.executable, "-c", "open('evil')"], check=True)
+"""
+    env = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": _modules()}
+    code = code.replace("subprocess.run([", "assert not Path('evil').exists()\nsubprocess.run([")
+    subprocess.run([plain, "-P", "-c", code], env=env, cwd=tmp_path, check=True)
+
+
+@pytest.mark.parametrize("home", [True, False])
+def test_a_link_to_the_virtual_environment(
+    namespaces: None, environment: Path, tmp_path: Path, clean_env: dict[str, str], home: bool
+) -> None:
+    """Where a build must write, nothing keeps it from being replaced: then nothing is promised."""
+    folder = tmp_path / "links"
+    folder.mkdir()
+    (folder / "venv").symlink_to(environment.parents[2])
+    code = "import os; from publisher.publish.build import obstacle; print(obstacle(os.environ))"
+    done = subprocess.run(
+        [folder / "venv" / "bin" / "python", "-P", "-c", code],
+        env={**clean_env, "HOME": str(folder if home else tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith(f"builds write in {folder}, " if home else "None")
+
+
 def test_the_folder_of_a_link_to_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clean_env: dict[str, str]
 ) -> None:
-    """As uv's ``cpython-3.12`` is one; but a folder that the build needs stays as it is."""
+    """As uv's ``cpython-3.12`` is one, or one that leads through another link."""
     (tmp_path / "real" / "bin").mkdir(parents=True)
-    (tmp_path / "links").mkdir()
-    (tmp_path / "links" / "python").symlink_to(tmp_path / "real")
+    for name in ("links", "more"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "links" / "python").symlink_to("../more/python")
+    (tmp_path / "more" / "python").symlink_to(tmp_path / "real")
     monkeypatch.setattr(sys, "base_prefix", str(tmp_path / "links" / "python"))
-    assert {tmp_path / "real" / "bin", tmp_path / "links"} <= {*own_places(tmp_path / "project")}
-    for project in (tmp_path / "links", tmp_path / "links" / "project"):
-        assert tmp_path / "links" not in own_places(project)
+    assert tmp_path / "real" / "bin" in own_places(tmp_path / "project")
+    folders = {tmp_path / "links", tmp_path / "more"}
+    assert folders <= {*own_folders(clean_env, tmp_path / "project")}
+    assert unkept(clean_env, tmp_path / "links" / "project") is None
+    for project in (tmp_path, tmp_path / "links"):
+        assert f"builds write in {tmp_path / 'links'}," in str(unkept(clean_env, project))
 
 
 def test_modules_of_the_project_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -312,6 +397,31 @@ def test_a_place_with_locked_flags(tmp_path: Path) -> None:
         pytest.skip("needs unshare, and a kernel that lets it")
     program = [sys.executable, "-P", "-m", "publisher.publish.building"]
     subprocess.run([*before, *program, "--try", "--keep", str(tmp_path)], check=True)
+
+
+def test_a_volume_further_down(tmp_path: Path) -> None:
+    """Each mount is read-only by itself, and has limits of its own."""
+    volume = tmp_path / "kept" / "a volume"
+    volume.mkdir(parents=True)
+    code = """
+import errno, sys
+from pathlib import Path
+from publisher.publish.building import isolate
+volume = Path(sys.argv[1])
+(volume / "before").touch()
+isolate(kept=[str(volume.parent)])
+try:
+    (volume / "after").touch()
+except OSError as error:
+    sys.exit(error.errno != errno.EROFS)
+sys.exit("it can be written")
+"""
+    before = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec"]
+    mount = 'mount -t tmpfs -o nosuid,nodev,noexec none "$1" && shift && exec "$@"'
+    before += [mount, "sh", str(volume)]
+    if not shutil.which("unshare") or subprocess.run([*before, "true"], check=False).returncode:
+        pytest.skip("needs unshare, and a kernel that lets it")
+    subprocess.run([*before, sys.executable, "-P", "-c", code, str(volume)], check=True)
 
 
 STAY = """

@@ -31,13 +31,13 @@ class Say:
 
     ``kind``: ``answer`` it; ``reset`` the connection; ``hang`` until the server ends; ``cut`` the
     answer off in the middle of a body that promises to be longer; ``stall`` there instead; send the
-    body ``raw``, without being HTTP about it.
+    body ``raw``, without being HTTP about it; after that, ``drip`` zeros, one each 0.02 seconds.
     """
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
-    kind: Literal["answer", "reset", "hang", "cut", "stall", "raw"] = "answer"
+    kind: Literal["answer", "reset", "hang", "cut", "stall", "raw", "drip"] = "answer"
     reason: str | None = None
 
 
@@ -143,9 +143,11 @@ class _Handler(BaseHTTPRequestHandler):
         elif say.kind == "hang":
             self.server.web.over.wait()
             self.close_connection = True
-        elif say.kind == "raw":
+        elif say.kind in {"raw", "drip"}:
             self.wfile.write(say.body)
             self.close_connection = True
+            while say.kind == "drip" and not self.server.web.over.wait(0.02):
+                self.wfile.write(b"0")
         else:
             self._send(say)
 

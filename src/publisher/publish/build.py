@@ -8,6 +8,7 @@ import os
 import queue
 import shutil
 import signal
+import site
 import subprocess
 import sys
 import tempfile
@@ -25,8 +26,8 @@ from publisher.models import Finding
 from publisher.publish.cleaning import (
     clean_environment,
     command_file_states,
-    command_files,
-    own_places,
+    protection,
+    unkept,
     without_user,
 )
 from publisher.publish.filename import refused_platform
@@ -39,20 +40,23 @@ _TRIAL = 30.0  # seconds; a fraction of one is enough
 _SAME = "`python -m build` in the project's folder shows the same failure."
 _ALONE = """\
 If `python -m build` in the project's folder does not show it: here the backend sees no process but
-its own, and can't write into this program's Python and environment."""
+its own, and can't write into this program's Python and environment, nor where the system's lie."""
 _HINTS = {  # by what the build was started with; the first that fits
     "--offline": f"{_ALONE} Nor has it network; if it must download: --allow networked-build.",
     "--isolated": _ALONE,
 }
 
 
-def obstacle(env: Mapping[str, str]) -> str | None:
+def obstacle(env: Mapping[str, str], project: Path | None = None) -> str | None:
     """Why a build can't be isolated here, or ``None`` if it can. It is tried, not guessed."""
     if sys.platform != "linux":
         return "only Linux has namespaces"
+    source = project and project.resolve()
+    if why := unkept(env, source):
+        return why
     try:
         done = subprocess.run(
-            _program("--try", *_protected(env)),
+            _program("--try", *protection(env, source)),
             env=clean_environment(env),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -142,19 +146,16 @@ def _program(*arguments: str) -> list[str]:
 
     -P keeps the current folder off the path: projects have a ``build/`` or a ``build.py``. When
     we ourselves run isolated (-I), so does the child, or PYTHONPATH would be back. Further down
-    ``build`` sets PYTHONPATH to nothing for the backend.
+    ``build`` sets PYTHONPATH to nothing for the backend. A folder of the user's modules (-s) that
+    wasn't there when we began may be an earlier build's.
     """
-    how = "-I" if sys.flags.isolated else "-P"
-    return [sys.executable, how, "-m", "publisher.publish.building", *arguments]
+    users = site.getusersitepackages() in sys.path
+    how = ["-I"] if sys.flags.isolated else ["-P"] if users else ["-P", "-s"]
+    return [sys.executable, *how, "-m", "publisher.publish.building", *arguments]
 
 
 def _walls(source: Path, env: Mapping[str, str], *, networked: bool) -> list[str]:
-    return ["--isolated", *([] if networked else ["--offline"]), *_protected(env, source)]
-
-
-def _protected(env: Mapping[str, str], source: Path | None = None) -> list[str]:
-    hidden = [f"--hide={path}" for path in command_files(env)]
-    return [*hidden, *(f"--keep={path}" for path in own_places(source))]
+    return ["--isolated", *([] if networked else ["--offline"]), *protection(env, source)]
 
 
 def _run(

@@ -12,8 +12,10 @@ It imports nothing of ours, and reads nothing but its arguments and its cleaned 
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -31,6 +33,7 @@ _MOUNTS, _IPC, _USER, _PROCESSES, _NETWORK = 1 << 17, 1 << 27, 1 << 28, 1 << 29,
 _READ_ONLY, _REMOUNT, _BIND, _WITH_ALL_BELOW, _PRIVATE = 1, 1 << 5, 1 << 12, 1 << 14, 1 << 18
 _NO_SUID_DEVICES_PROGRAMS = 2 | 4 | 8
 _DIE_WITH_PARENT = 1
+_HIDDEN_BY_ANOTHER = {errno.ENOENT, errno.ENOTDIR, errno.EINVAL}
 
 
 def _kernel(function: str, *arguments: object) -> None:
@@ -52,7 +55,7 @@ def _leave(*shared: int) -> None:
     Path("/proc/self/gid_map").write_text(f"{group} {group} 1", "ascii")
 
 
-def isolate(hidden: Sequence[str] = (), kept: Sequence[str] = ()) -> None:
+def isolate(hidden: Sequence[str] = (), kept: Sequence[str] = (), shut: Sequence[str] = ()) -> None:
     """Go on in a child process, among no processes but its own; this one waits and ends with it.
 
     The mounts are made in a namespace that is left at once: seen from the next one they are
@@ -60,7 +63,9 @@ def isolate(hidden: Sequence[str] = (), kept: Sequence[str] = ()) -> None:
 
     Args:
         hidden: Files that are empty from here on, and take nothing.
-        kept: Files and folders that are read-only from here on.
+        kept: Files and folders that are read-only from here on, with all that is mounted there.
+        shut: Folders whose entries stay what they are; folders among them are no more read-only
+            than they were.
 
     Raises:
         OSError: The kernel has no such namespaces, or not for us.
@@ -72,27 +77,52 @@ def isolate(hidden: Sequence[str] = (), kept: Sequence[str] = ()) -> None:
         raise SystemExit(code if code >= 0 else 128 - code)
     _kernel("mount", b"none", b"/", None, _PRIVATE | _WITH_ALL_BELOW, None)
     _kernel("mount", b"proc", b"/proc", b"proc", _NO_SUID_DEVICES_PROGRAMS, None)
-    _protect(hidden, kept)
+    _protect(hidden, kept, shut)
     os.chdir(Path.cwd())  # into these mounts: ".." would lead below them
     _leave(_MOUNTS)
     _kernel("prctl", _DIE_WITH_PARENT, int(signal.SIGKILL))
 
 
-def _protect(hidden: Sequence[str], kept: Sequence[str]) -> None:
-    fixed = {Path(one).resolve() for one in kept}
-    above = {folder for one in (*fixed, *map(Path, hidden)) for folder in one.parents}
-    places = sorted((fixed | above) - {Path("/")})  # the outer ones first
-    for path in places:
+def _protect(hidden: Sequence[str], kept: Sequence[str], shut: Sequence[str]) -> None:
+    fixed, closed, covered = (
+        {Path(one).resolve() for one in some} for some in (kept, shut, hidden)
+    )
+    places = fixed | closed
+    places |= {folder for one in places | covered for folder in one.parents}
+    places |= {folder for one in closed for folder in _folders(one)}
+    for path in sorted(places - {Path("/")}):  # the outer ones first
         # over itself: what is mounted can't be renamed to make place for another
         _kernel("mount", bytes(path), bytes(path), None, _BIND | _WITH_ALL_BELOW, None)
-    for file in hidden:
-        _kernel("mount", b"/dev/null", os.fsencode(file), None, _BIND, None)
-    for path in places:
-        if fixed & {path, *path.parents}:
-            # what is forbidden there must stay so: mount_namespaces(7), "locked"
-            locked = os.statvfs(path).f_flag & _NO_SUID_DEVICES_PROGRAMS
-            how = _REMOUNT | _BIND | _READ_ONLY | locked
-            _kernel("mount", b"none", bytes(path), None, how, None)
+    for file in covered:
+        _kernel("mount", b"/dev/null", bytes(file), None, _BIND, None)
+    for path in fixed | closed:
+        _make_read_only(path)
+    for path in _mounted():  # a mount is read-only or not by itself, whatever holds it
+        if fixed & set(path.parents):
+            try:
+                _make_read_only(path)
+            except OSError as error:
+                if error.errno not in _HIDDEN_BY_ANOTHER:
+                    raise
+
+
+def _folders(folder: Path) -> list[Path]:
+    with os.scandir(folder) as entries:
+        return [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+
+
+def _mounted() -> set[Path]:
+    """Where something is mounted: proc_pid_mountinfo(5), which writes some bytes in octal."""
+    lines = Path("/proc/self/mountinfo").read_bytes().strip().split(b"\n")
+    names = (line.split(b" ")[4] for line in lines)
+    plain = (re.sub(rb"\\(\d{3})", lambda one: bytes([int(one[1], 8)]), name) for name in names)
+    return {Path(os.fsdecode(name)) for name in plain}
+
+
+def _make_read_only(path: Path) -> None:
+    # what is forbidden there must stay so: mount_namespaces(7), "locked"
+    locked = os.statvfs(path).f_flag & _NO_SUID_DEVICES_PROGRAMS
+    _kernel("mount", b"none", bytes(path), None, _REMOUNT | _BIND | _READ_ONLY | locked, None)
 
 
 def cut_off() -> None:
@@ -151,13 +181,14 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--offline", action="store_true")
     parser.add_argument("--hide", action="append", default=[])
     parser.add_argument("--keep", action="append", default=[])
+    parser.add_argument("--shut", action="append", default=[])
     parser.add_argument("--installer", default="pip")
     parser.add_argument("source", nargs="?")
     parser.add_argument("outdir", nargs="?")
     given = parser.parse_args(arguments)
     try:
         if given.isolated or given.trial:
-            isolate(given.hide, given.keep)
+            isolate(given.hide, given.keep, given.shut)
         if given.trial:
             cut_off()
             return

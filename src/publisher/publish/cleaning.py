@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 _DROPPED = (
@@ -27,6 +27,13 @@ _SECRET_WORD = re.compile(
     r"|\w*(ACCESSKEY|APIKEY|SECRETKEY|CREDENTIALS?|PASSWD|PASSWORDS?|SECRETS?|TOKENS?))\d*"
 )
 _USERINFO = re.compile(r"(://)[^/\s@]+@")
+_PACKAGE = Path(__file__).parents[1]
+_SYSTEM = (  # loader, C library, programs and settings; for root they are files like any other
+    "/etc", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32",
+    "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libexec",
+    "/usr/local/bin", "/usr/local/sbin", "/usr/local/lib", "/usr/local/lib64", "/usr/local/etc",
+)  # fmt: skip
+_SHARED = ("/", "/usr", "/usr/local")  # hold these, and what others write
 
 
 def clean_environment(env: Mapping[str, str]) -> dict[str, str]:
@@ -91,31 +98,94 @@ def _state(path: Path) -> tuple[int, int, int] | None:
     return found.st_dev, found.st_ino, found.st_size
 
 
+def protection(env: Mapping[str, str], project: Path | None = None) -> list[str]:
+    """All that an isolated build must not write, as arguments of ``building``."""
+    paths = {"hide": command_files(env), "shut": own_folders(env, project)}
+    paths["keep"] = own_places(project)
+    return [f"--{what}={path}" for what in paths for path in paths[what]]
+
+
 def own_places(project: Path | None = None) -> list[Path]:
     """The files and folders that this process, and those it starts, get their code from.
 
     These are programs and libraries of its Python and of its virtual environment, this package,
-    wherever else Python looks for modules, and the folders of links that lead to all these. Of the
-    latter two, those are left out that a build must write: what is in the ``project`` (an
-    "editable" installation of it, say), and what holds it, the user's home or temporary files.
+    wherever else Python looks for modules, and the system's own. Of the latter two, those are left
+    out that a build must write: what is in the ``project`` (an "editable" installation of it, say),
+    and what holds it, the user's home or temporary files.
     """
     names = ("bin", "lib", "lib64", "pyvenv.cfg")
     own = [Path(prefix, name) for prefix in (sys.prefix, sys.base_prefix) for name in names]
-    own.append(Path(__file__).parents[1])
-    more = [Path(entry).absolute() for entry in sys.path]
-    parts = {part for path in own + more for part in (path, *path.parents)}
-    more += [part.parent for part in parts if part.is_symlink()]
-    own += [path for path in more if not _is_written(path.resolve(), project)]
+    own.append(_PACKAGE)
+    own += _searched(project)
+    own += [path for path in map(Path, _SYSTEM) if not _is_written(path.resolve(), project)]
     return sorted({path.resolve() for path in own if path.exists()})
+
+
+def own_folders(env: Mapping[str, str], project: Path | None = None) -> list[Path]:
+    """Folders in which nothing may be made or renamed, whatever may be done further down.
+
+    There lie the links that lead to our code or to the runner's command files. A Python outside
+    of virtual environments also looks there for a pyvenv.cfg, even with ``-I``.
+    """
+    python = Path(sys.executable)
+    ways = [Path(sys.prefix), Path(sys.base_prefix), _PACKAGE, python]
+    folders = {link.parent for way in ways for link in _links(way)}
+    folders |= {link.parent for way in _searched(project) + _named(env) for link in _links(way)}
+    if sys.prefix == sys.base_prefix:
+        folders |= {Path(sys.prefix), *python.parents[:2]}
+    more = [path for path in map(Path, _SHARED) if not _is_busy(path, project)]
+    return sorted({path.resolve() for path in (*folders, *more) if path.exists()})
+
+
+def unkept(env: Mapping[str, str], project: Path | None = None) -> str | None:
+    """Which of ``own_folders`` nothing can keep as it is, and why; or ``None``."""
+    for folder in own_folders(env, project):
+        if _is_busy(folder, project):
+            return (
+                f"builds write in {folder}, and there lies a link that leads to this program or to "
+                "the runner's files, or its Python, of no virtual environment, reads a pyvenv.cfg"
+            )
+    return None
+
+
+def _searched(project: Path | None) -> list[Path]:
+    """Where Python looks for modules, but for what a build must write."""
+    entries = [Path(entry).absolute() for entry in sys.path]
+    return [path for path in entries if not _is_written(path.resolve(), project)]
+
+
+def _links(path: Path) -> Iterator[Path]:
+    """Every link on the way to a path, also those that links lead through."""
+    for part in reversed((path, *path.parents)):
+        if part.is_symlink() and part.exists():  # not one that leads to itself
+            yield part
+            yield from _links(part.parent / part.readlink() / path.relative_to(part))
+            return
 
 
 def _is_written(path: Path, project: Path | None) -> bool:
     """Whether a build may write there, or somewhere below."""
     if project and path.is_relative_to(project):
         return True
+    return any(folder.is_relative_to(path) for folder in _busy(project))
+
+
+def _is_busy(path: Path, project: Path | None) -> bool:
+    """Whether a build may make new files in this very folder."""
+    if path == Path(path.anchor):
+        return False  # whoever lives there does without
+    if path in _busy(project):
+        return True
+    environment = Path(sys.prefix).resolve()
+    if not project or not path.is_relative_to(project):
+        return False
+    return not (environment.is_relative_to(project) and path.is_relative_to(environment))
+
+
+def _busy(project: Path | None) -> list[Path]:
     home = os.path.expanduser("~")  # noqa: PTH111 - never fails, even where nobody has a home
     busy = [Path(home), Path(tempfile.gettempdir()), *([project] if project else [])]
-    return any(folder.resolve().is_relative_to(path) for folder in busy)
+    return [folder.resolve() for folder in busy]
 
 
 def without_user(text: str) -> str:

@@ -152,9 +152,9 @@ class Examination(Preparation):
                     self._to_build[canonicalize_name(name)] = version
                 what = f"{name or source.project} {version or ''}".strip()
                 self.record.note(remark("would-build", f"{what} would be built: {source.why}"))
-        if self._here and any(source.project for source in planned):
+        for project in [source.project for source in planned if source.project and self._here]:
             with self._tolerant():
-                self.workshop.look()
+                self.workshop.look(project)
         read: list[Dist] = []
         with self._tolerant(), self.record.step("dists", "reading and checking every file"):
             read += self._read(self._collect(paths))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from publisher.errors import (
@@ -37,7 +37,7 @@ class Workshop:
     world: World
     env: Mapping[str, str]
     record: Recorder
-    _isolated: bool | None = None
+    _obstacles: set[str | None] = field(default_factory=set)
 
     def build(self, project: Path, why: str, number: int) -> tuple[Path, ...]:
         """Build one project, the run's ``number``-th.
@@ -55,25 +55,25 @@ class Workshop:
                 env=self.env,
                 on_line=self.record.reporter.detail,
                 note=self.record.note,
-                isolated=self.look(),
+                isolated=self.look(project),
                 networked="networked-build" in self.options.allow,
             )
 
-    def look(self) -> bool:
-        """Whether builds are isolated here; the first time, say what that means.
+    def look(self, project: Path) -> bool:
+        """Whether this build is isolated; say what that means, unless it was said of another.
 
         Raises:
-            BuildNotIsolated: They are not, and what would be built is no release of a CI.
+            BuildNotIsolated: It is not, and what would be built is no release of a CI.
         """
-        if self._isolated is None:
-            obstacle = build.obstacle(self.env)
+        obstacle = build.obstacle(self.env, project)
+        if obstacle not in self._obstacles:
+            self._obstacles.add(obstacle)
             if near := self._near:
                 self._tell_near(near, obstacle)
             if obstacle:
                 what = f"the build can't be isolated here: {obstacle}"
                 self.record.note(remark("isolation-unavailable", what))
-            self._isolated = obstacle is None
-        return self._isolated
+        return obstacle is None
 
     @property
     def _near(self) -> str:
