@@ -229,6 +229,23 @@ def test_a_lock_that_can_not_be_edited_ends_it_before_anything_is_written(
     assert not (reader.folder / "identities.lock").exists()
 
 
+# A8: what would be malformed is not written
+
+
+def test_a_project_of_which_nothing_is_known_is_not_written(
+    reader: Reader, project_name: str
+) -> None:
+    reader.publish(project_name, "1.0", attested=False)
+    lock = reader.requirements(f"{project_name}==1.0")
+    page = reader.sandbox.listing(project_name).json()
+    odd = f"{project_name.replace('-', '_')}-1.0.tgz"
+    page["files"].append({**page["files"][0], "filename": odd, "url": odd, "hashes": {}})
+    show(reader, page)
+    code, out = reader.run("pin", lock)
+    assert (code, "nobody can say who published it" in out) == (0, True), out
+    assert not (reader.folder / "identities.lock").exists()
+
+
 # B17: ten releases of one bad day
 
 

@@ -27,9 +27,9 @@ MOVES = {"D02", "D07", "D11", "D12", "D14", "D27"}
 class Pinning:
     """Learns from releases.
 
-    ``memories`` is what is remembered afterwards, ``learned`` the verdicts that taught it. A release
-    with a change at or above ``threshold`` teaches nothing, nor does one of a known project with a
-    warning.
+    ``memories`` is what is remembered afterwards, ``learned`` the verdicts that taught it. A
+    release with a change at or above ``threshold`` teaches nothing, nor does one of a known project
+    with a warning.
     """
 
     check: Check
