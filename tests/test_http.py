@@ -743,7 +743,7 @@ def test_many_threads(web: Web, http: Http, said: list[str]) -> None:
     assert [a.url for a in answers] == [f"{web.url}/{n}" for n in range(40)]
     assert all(a.json_object() == {"x": 1} for a in answers)
     assert http.requests == len(web.seen) == 80
-    assert len(said) == 40
+    assert len(said) == 1  # one word for all of them
     assert len(sessions) == 8
 
 

@@ -294,4 +294,5 @@ def test_sarif_holds_no_command_of_a_runner() -> None:
     change = Change("D01", "error", "a", "1", "##[error]x")
     text = sarif.as_json(Examination("verify", verdicts=[Verdict("a", "1", (), (change,))]))
     assert "##[" not in text
-    assert json.loads(text)["runs"][0]["results"][0]["message"]["text"].endswith("##[error]x")
+    (result,) = json.loads(text)["runs"][0]["results"]
+    assert result["message"]["text"].startswith("a 1: ##[error]x")
