@@ -140,10 +140,7 @@ class Http:
     """
 
     def __init__(
-        self,
-        *,
-        ca: Path | None = None,
-        notice: Callable[[str], None] = lambda _: None,
+        self, *, ca: Path | None = None, notice: Callable[[str], None] = lambda _: None
     ) -> None:
         self.requests = 0
         self._ca, self.notice = ca, notice
