@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -32,7 +33,10 @@ from publisher.publish import (
     upload,
 )
 from publisher.publish.identity import claims_of
+from publisher.publish.journal import JOURNAL, Journal
 from publisher.settings import resolve
+from publisher.verify import evidence, lines, locks, pages, pins, pylock
+from publisher.verify.shelf import NotHere, Shelf
 from publisher.world import Index
 from support.archives import core_metadata, make_sdist, make_wheel
 from support.sandbox import ACTIVESTATE, GITHUB, GITHUB_PUBLISHER, GITLAB, GOOGLE
@@ -41,6 +45,9 @@ PLACE = Path(tempfile.mkdtemp(prefix="fuzz-"))
 SITE = "https://index.example/"
 INDEX = Index("pypi", f"{SITE}legacy/", f"{SITE}simple/", SITE, SITE, "pypi")
 IDENTITY = Identity("github", GITHUB["iss"], GITHUB, GITHUB_PUBLISHER, {}, {})
+LOCKS = ("pylock.toml", "uv.lock", "poetry.lock", "pdm.lock", "requirements.txt")
+REAL_LOCKS = Path(__file__).parents[1] / "verify" / "locks"
+DRIFT = Path(__file__).parents[2] / "docs" / "drift.md"
 WHEEL, SDIST = "widget-1.0-py3-none-any.whl", "widget-1.0.tar.gz"
 
 
@@ -157,11 +164,46 @@ def core(data: bytes) -> None:
     metadata.form(Dist(Path(SDIST), named.project, "1.0", "sdist", 1, "ab" * 32, raw))
 
 
+def journal(data: bytes) -> None:
+    """What an earlier run left in the state folder, or somebody committed there."""
+    state = Journal(PLACE / "state")
+    _file(f"state/{JOURNAL}", data)
+    state.uploaded(SITE, [Dist(Path(SDIST), "widget", "1.0", "sdist", 1, "ab" * 32)])
+
+
+def lock(data: bytes) -> None:
+    """Every kind of lock file."""
+    for kind in LOCKS:
+        with suppress(locks.Unreadable):
+            locks.read(kind, _text(data))
+
+
+def copy(data: bytes) -> None:
+    """A pylock.toml that identities are written into."""
+    with suppress(locks.Unreadable):
+        pylock.enrich(_text(data), {("widget", "1.0"): [GITHUB_PUBLISHER]})
+
+
+def identities(data: bytes) -> None:
+    """identities.lock; written again it says the same."""
+    with suppress(lines.Malformed):
+        found = pins.read(_text(data))
+        assert pins.read(pins.write(found)) == found
+
+
+def shown(data: bytes) -> None:
+    """A project's page and a file's metadata, as ``verify`` reads them."""
+    with suppress(NotHere):
+        pages.read(Shelf(Wire(200, "application/json", data), None, False), INDEX, "widget")
+    evidence.project_urls(data)
+
+
 Target = Callable[[bytes], None]
 TARGETS: Mapping[str, Target] = {
     one.__name__: one
     for one in (
         *(claims, refusal, minting, page, name, expect, pyproject, line, wheel, sdist, core),
+        *(journal, lock, copy, identities, shown),
     )
 }
 
@@ -186,10 +228,15 @@ def seeds() -> dict[str, list[bytes]]:
         "expect": [agreed, f"{'ab' * 32}  dist/{SDIST}\n", f"SHA256 ({SDIST}) = {'ab' * 32}"],
         "pyproject": ['[tool.publisher]\njobs = 4\nwait = 1.5\npackages-dir = "out"\n'],
         "line": ["publish\n--jobs\n4\n--repository=testpypi\n--\ndist/*"],
+        "journal": [{"schema": "publisher.journal/1", "event": "uploaded", "file": SDIST}],
+        "identities": re.findall("(?s)```\n(#identities.*?)```", DRIFT.read_text("utf-8")),
         "core": [core_metadata(extra_metadata="License-File: LICENSE\nProject-URL: a, https://b.example")],
     }  # fmt: skip
     made = {
         target: [(v if isinstance(v, str) else json.dumps(v)).encode() for v in some]
         for target, some in values.items()
     }
-    return {**made, "wheel": [whole[0]], "sdist": [whole[1]]}
+    written = [(REAL_LOCKS / kind).read_bytes() for kind in LOCKS]
+    shelved = [*made["page"][:1], *made["core"]]
+    more = {"lock": written, "copy": written[:1], "shown": shelved}
+    return {**made, **more, "wheel": [whole[0]], "sdist": [whole[1]]}
