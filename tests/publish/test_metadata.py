@@ -374,7 +374,7 @@ def test_damaged_metadata_never_surprises(tmp_path: Path) -> None:
         b"Metadata-Version: 99.0", b"Classifier: Private :: x", b"Version: 1.0", b"",
     ]  # fmt: skip
     chance = random.Random(2)
-    for _ in range(600):
+    for _ in range(200):
         head = core_metadata(description="").strip().encode().splitlines()
         chosen = [*head, *chance.choices(lines, k=chance.randint(1, 5))]
         chance.shuffle(chosen)
