@@ -187,8 +187,8 @@ def copy(data: bytes) -> None:
 def identities(data: bytes) -> None:
     """identities.lock; written again it says the same."""
     with suppress(lines.Malformed):
-        found = pins.read(_text(data))
-        assert pins.read(pins.write(found)) == found
+        written = pins.write(pins.read(_text(data)))
+        assert pins.write(pins.read(written)) == written
 
 
 def shown(data: bytes) -> None:
