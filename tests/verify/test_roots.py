@@ -59,7 +59,7 @@ def repository(published: TufRepository, tmp_path: Path) -> Repository:
 def refused(repository: Repository, reason: str, *, offline: bool = True) -> None:
     with pytest.raises(TrustRootUnavailable) as caught:
         load(offline=offline, repository=repository)
-    chain = repr([caught.value.facts["reason"], caught.value.__cause__.__cause__])  # type: ignore[union-attr]
+    chain = repr([caught.value.facts["reason"], caught.value.__cause__.__cause__])  # type: ignore[union-attr]  # it has one
     assert reason in chain, chain
 
 
