@@ -26,6 +26,13 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "BACKOFF", 0.0)
 
 
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch, impatient: None) -> None:
+    """Nothing answers where the proxy should be."""
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+
+
 @pytest.fixture(scope="session")
 def running_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """One rehearsal world for many tests; what they publish must have names of their own."""

@@ -54,14 +54,12 @@ def doctor(
     clean_env: dict[str, str],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-    impatient: None,
+    no_network: None,
 ) -> Doctor:
-    """In an empty folder, and without a network: nothing answers where the proxy should be."""
+    """In an empty folder, and without a network."""
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
-    for name in ("HTTPS_PROXY", "https_proxy"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
     return Doctor(tmp_path, clean_env, capsys)
 
 

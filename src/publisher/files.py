@@ -18,7 +18,7 @@ def write_whole(path: Path, data: bytes, *, lasting: bool = False) -> None:
     Raises:
         OSError: It can't be written.
     """
-    fresh = [folder for folder in path.parents if not folder.exists()]
+    fresh = [folder for folder in path.parents if lasting and not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and not path.is_file():
         path.write_bytes(data)  # renaming would replace /dev/stdout or a named pipe

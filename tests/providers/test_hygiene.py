@@ -61,11 +61,9 @@ def doctor(
     clean_env: dict[str, str],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-    impatient: None,
+    no_network: None,
 ) -> Doctor:
     monkeypatch.chdir(tmp_path)
-    for name in ("HTTPS_PROXY", "https_proxy"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
     return Doctor(tmp_path, clean_env, capsys)
 
 

@@ -129,8 +129,8 @@ def own_folders(env: Mapping[str, str], project: Path | None = None) -> list[Pat
     """
     python = Path(sys.executable)
     ways = [Path(sys.prefix), Path(sys.base_prefix), _PACKAGE, python]
+    ways += _searched(project) + _named(env)
     folders = {link.parent for way in ways for link in _links(way)}
-    folders |= {link.parent for way in _searched(project) + _named(env) for link in _links(way)}
     if sys.prefix == sys.base_prefix:
         folders |= {Path(sys.prefix), *python.parents[:2]}
     more = [path for path in map(Path, _SHARED) if not _is_busy(path, project)]
